@@ -1,0 +1,49 @@
+"""MiniMax Hailuo-02 video from a notebook: ``%load_ext hailuo_jupyter``, then ``%%hailuo``.
+
+Loading imports next to nothing; what a command needs comes with its first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.engine.run import Run
+    from hailuo_jupyter.errors import HailuoError
+    from hailuo_jupyter.kernel.generate import generate
+
+__version__ = "0.1.0"
+
+__all__ = ["HailuoError", "Run", "__version__", "generate"]
+
+_HOMES = {
+    "HailuoError": "hailuo_jupyter.errors",
+    "Run": "hailuo_jupyter.engine.run",
+    "generate": "hailuo_jupyter.kernel.generate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
+
+
+def load_ipython_extension(ip: Any) -> None:
+    """Do ``%load_ext hailuo_jupyter``: IPython calls this."""
+    from hailuo_jupyter.kernel.extension import load
+
+    load(ip)
+
+
+def unload_ipython_extension(ip: Any) -> None:
+    """Do ``%unload_ext hailuo_jupyter``: IPython calls this."""
+    from hailuo_jupyter.kernel.extension import unload
+
+    unload(ip)

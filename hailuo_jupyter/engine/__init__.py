@@ -1,0 +1,1 @@
+"""Background work: one thread with one asyncio loop that submits, watches and fetches."""

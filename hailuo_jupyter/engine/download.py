@@ -1,0 +1,200 @@
+"""From a link to a checked clip on disk: streamed to a ``.part`` file, then renamed in one step."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from hailuo_jupyter.errors import ClipError, DiskError, DiskFull, FolderNotWritable, HailuoError
+from hailuo_jupyter.media import ClipFacts, examine
+from hailuo_jupyter.providers.http import Http
+
+#: Status codes under which a signed link or a deleted file shows itself.
+_LINK_GONE = frozenset({401, 403, 404, 410})
+
+#: A clip of 10 s at 1080P has some 20 MB; a folder with less room than this is refused beforehand.
+_ROOM_BYTES = 64 * 1024 * 1024
+
+#: Nothing that a provider sends may be larger, in bytes.
+_LARGEST = 2 * 1000**3
+
+_FETCHED_LATER = "The clip is paid for and stays at the provider for a while."
+
+
+class LinkGone(Exception):  # noqa: N818 - it names an outcome
+    """The link does not lead to the clip any more; the provider may give a new one."""
+
+
+async def download(
+    http: Http,
+    link: str,
+    target: Path,
+    *,
+    trusted_host: str | None,
+    on_progress: Callable[[int, int | None], None] = lambda _got, _whole: None,
+) -> ClipFacts:
+    """Fetch a clip.
+
+    Parameters
+    ----------
+    http
+        The connections.
+    link
+        Address of the clip; no key goes along.
+    target
+        Where the clip shall lie. It appears there only when it is whole, checked and on the disk.
+    trusted_host
+        The provider's own host (see `Http.download`).
+    on_progress
+        Told the bytes that came so far, and all there will be where that is known.
+
+    Returns
+    -------
+    ClipFacts
+        What PyAV reads from the file, with its sha256.
+
+    Raises
+    ------
+    LinkGone
+        The link has died.
+    ClipError
+        What came is cut short or no video.
+    DiskFull, FolderNotWritable, DiskError
+        The file could not be written.
+    Unsent, Lost
+        The connection failed.
+    """
+    part = target.with_name(target.name + ".part")
+    try:
+        async with http.download(link, trusted_host=trusted_host) as stream:
+            if stream.status in _LINK_GONE:
+                raise LinkGone(str(stream.status))
+            if stream.status != 200:
+                raise ClipError(
+                    f"The clip's link answered {stream.status}.",
+                    money=_FETCHED_LATER,
+                    todo="It is fetched again by itself.",
+                )
+            whole = _length(stream.headers)
+            digest, got = await _write(stream.chunks, part, whole, on_progress)
+        if whole is not None and got != whole:
+            raise ClipError(
+                f"The clip came cut short: {got} of {whole} bytes.",
+                money=_FETCHED_LATER,
+                todo="It is fetched again by itself.",
+            )
+        facts = await asyncio.to_thread(examine, part, sha256=digest)
+        await asyncio.to_thread(_settle, part, target)
+    except OSError as error:
+        raise disk_error(error, target.parent) from None
+    finally:
+        part.unlink(missing_ok=True)
+    return facts
+
+
+async def _write(
+    chunks: AsyncIterator[bytes],
+    part: Path,
+    whole: int | None,
+    on_progress: Callable[[int, int | None], None],
+) -> tuple[str, int]:
+    digest, got = hashlib.sha256(), 0
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with part.open("wb") as file:
+        async for chunk in chunks:
+            got += len(chunk)
+            if got > _LARGEST:
+                raise ClipError(
+                    f"What the clip's link sends is larger than {_LARGEST // 1000**3} GB.",
+                    money=_FETCHED_LATER,
+                    todo="Look at the provider's page for the clip.",
+                )
+            file.write(chunk)
+            digest.update(chunk)
+            on_progress(got, whole)
+        file.flush()
+        await asyncio.to_thread(os.fsync, file.fileno())
+    return digest.hexdigest(), got
+
+
+def _length(headers: object) -> int | None:
+    value = headers.get("content-length") if hasattr(headers, "get") else None
+    return int(value) if isinstance(value, str) and value.isdecimal() else None
+
+
+def _settle(part: Path, target: Path) -> None:
+    part.replace(target)
+    # The new name must outlive a power failure too; folders cannot be opened on Windows.
+    if os.name == "posix":
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def disk_error(error: OSError, folder: Path) -> DiskError:
+    """Turn an operating system's error into words.
+
+    Parameters
+    ----------
+    error
+        What the system said.
+    folder
+        The folder that was written to; only its name is told.
+    """
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(
+            f"There is no space left for the clip in {folder.name!r}.",
+            money=_FETCHED_LATER,
+            todo="Free some space; it is fetched again by itself, or at once by '%hailuo resume'.",
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
+        return FolderNotWritable(
+            f"The folder {folder.name!r} cannot be written to.",
+            money=_FETCHED_LATER,
+            todo="Make it writable; it is fetched again by itself, or at once by '%hailuo resume'.",
+        )
+    return DiskError(
+        f"The clip could not be written to {folder.name!r} ({error.strerror or type(error).__name__}).",
+        money=_FETCHED_LATER,
+        todo="It is fetched again by itself, or at once by '%hailuo resume'.",
+    )
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure, before anything is paid, that clips can be written to a folder.
+
+    Raises
+    ------
+    FolderNotWritable, DiskFull
+        With the words for a run that was not sent.
+    """
+    probe = folder / f".hailuo-{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"\0")
+        room = shutil.disk_usage(folder).free
+    except OSError as error:
+        problem: HailuoError = disk_error(error, folder)
+    else:
+        if room >= _ROOM_BYTES:
+            return
+        problem = DiskFull(
+            f"There are only {room // 1000**2} MB left for clips in {folder.name!r}."
+        )
+    finally:
+        try:
+            probe.unlink(missing_ok=True)
+        except OSError:
+            pass  # the folder is not there, or does not take files: said above
+    raise type(problem)(
+        problem.what,
+        money="Nothing was sent and nothing was paid.",
+        todo="Free some space or make the folder writable, or name another one with --output.",
+    )

@@ -1,0 +1,387 @@
+"""The engine: one daemon thread with one asyncio loop, in which all runs of this process live."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from hailuo_jupyter.catalogue import Provider
+from hailuo_jupyter.engine.aside import set_aside
+from hailuo_jupyter.engine.decide import Act, Decision, decide
+from hailuo_jupyter.engine.desk import Desk, Desks, Wires
+from hailuo_jupyter.engine.download import check_folder
+from hailuo_jupyter.engine.hand import Bench, Hand
+from hailuo_jupyter.engine.life import live, timing_of
+from hailuo_jupyter.engine.order import Order, Placed, known
+from hailuo_jupyter.engine.pace import Clock, Pace
+from hailuo_jupyter.engine.run import Run
+from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.errors import (
+    CannotCancel,
+    DiskError,
+    DiskFull,
+    FolderNotWritable,
+    HailuoError,
+)
+from hailuo_jupyter.images import keep
+from hailuo_jupyter.providers.http import Http
+from hailuo_jupyter.record import prepare
+from hailuo_jupyter.request import Request
+from hailuo_jupyter.runlog import Row, RunLog
+from hailuo_jupyter.settings import Hailuo
+from hailuo_jupyter.states import RESUMABLE, SETTLED, State
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks at the log for runs that another process works on.
+_FOLLOW_S = 0.5
+
+_UNANSWERED = frozenset({State.PREPARED, State.UPLOADING, State.SUBMITTING})
+_DISK_CODES = frozenset({DiskError.code, DiskFull.code, FolderNotWritable.code})
+
+Listener = Callable[[Row], None]
+
+
+class Engine:
+    """All runs of this process.
+
+    Parameters
+    ----------
+    settings
+        What the user has set.
+    clock
+        The clocks; tests turn them.
+    """
+
+    def __init__(self, settings: Hailuo, clock: Clock | None = None) -> None:
+        self._settings, self._clock = settings, clock or Clock()
+        self._desks, self.wires = Desks(settings, self._clock), Wires(settings)
+        self._rows: dict[str, Row] = {}
+        self._lives: dict[str, Future[None]] = {}
+        self._listeners: dict[str, list[Listener]] = {}
+        self._changed = threading.Condition()
+        self._http: Http | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="hailuo-engine", daemon=True)
+        self._thread.start()
+        self._following = self.spawn(self._follow())
+
+    # ── the thread ─────────────────────────────────────────────────────────────────────────────
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine's thread runs."""
+        return self._thread.is_alive()
+
+    def now(self) -> float:
+        """Give seconds since 1970 by the engine's clock."""
+        return self._clock.wall()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Run a coroutine on the engine's loop; it carries the caller's context with it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def stop(self) -> None:
+        """End the engine. Runs in flight stay in the log, and the next engine goes on with them."""
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+        self._desks.close()
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others, timeout=5)
+        if self._http is not None:
+            await self._http.close()
+
+    # ── placing orders ─────────────────────────────────────────────────────────────────────────
+
+    def place(self, order: Order) -> list[Placed]:
+        """Decide what an order needs, and set it going.
+
+        Returns
+        -------
+        list of Placed
+            ``order.count`` runs, the oldest first. None of them has been waited for.
+
+        Raises
+        ------
+        NotBought
+            If an earlier run stands in the way.
+        KeyMissing, SettingsError, DiskError, RunLogError
+            Before anything is sent.
+        """
+        desk = self._desks.of(order.provider.name)
+        if self._decide(order, desk).buy:
+            self._get_ready(order)
+        # Deciding, and writing down what is bought, is one step for all processes on this log.
+        with desk.log.exclusive():
+            decision = self._decide(order, desk)
+            rows = [self._write_down(order, desk) for _ in range(decision.buy)]
+        placed = [Placed(act, self._take(run_id, act, desk)) for act, run_id in decision.kept]
+        for row in rows:
+            self._publish(row)
+            self._set_going(row, order.provider, order.key_folder, order.request)
+            placed.append(Placed(Act.BUY, Run(row.run_id, self)))
+        return placed
+
+    def _decide(self, order: Order, desk: Desk) -> Decision:
+        rows = desk.log.by_fingerprint(order.origin.notebook_id, order.request.fingerprint)
+        now = self._clock.wall()
+        return decide(
+            [known(row, desk.log, order.provider.retention_s, now) for row in rows],
+            count=order.count,
+            new=order.new,
+        )
+
+    def _get_ready(self, order: Order) -> None:
+        """Find out, before anything is written down or paid, whatever would fail later."""
+        self.wires.key(order.provider, order.key_folder)
+        self.wires.dialect(order.provider)
+        check_folder(order.folder)
+        for frame in (order.request.first_frame, order.request.last_frame):
+            if frame is not None:
+                keep(frame, order.folder)
+
+    def _write_down(self, order: Order, desk: Desk) -> Row:
+        record = prepare(
+            order.request,
+            order.provider,
+            origin=order.origin,
+            tags=order.tags,
+            note=order.note,
+            name=order.name,
+            frames_kept=True,
+            at=self._clock.wall(),
+        )
+        return desk.log.insert(
+            record, folder=order.folder, kind=order.request.kind, owner=desk.owner.id
+        )
+
+    def _take(self, run_id: str, act: Act, desk: Desk) -> Run:
+        """See to it that somebody works on a run that serves an order."""
+        row = desk.log.get(run_id)
+        if act is Act.FETCH and row.state is State.COMPLETED:
+            at = self._clock.wall()
+            row = desk.log.update(
+                run_id, lambda record: record.moved(State.DOWNLOADING, at=at), only_from={row.state}
+            )
+        self._publish(row)
+        if row.state in RESUMABLE:
+            self._go_on(row, desk)
+        return Run(run_id, self)
+
+    # ── going on with what is in the log ───────────────────────────────────────────────────────
+
+    def resume(self) -> list[Run]:
+        """Take over every unfinished run that no living process works on; nothing is sent.
+
+        Returns
+        -------
+        list of Run
+            The runs that are watched or fetched from now on.
+        """
+        return [
+            Run(row.run_id, self)
+            for desk in self._desks.all()
+            for row in desk.log.unfinished()
+            if self._go_on(row, desk)
+        ]
+
+    def _go_on(self, row: Row, desk: Desk) -> bool:
+        if (life := self._lives.get(row.run_id)) is not None and not life.done():
+            return True
+        if not desk.log.claim([row.run_id], desk.owner.id):
+            return False
+        row = desk.log.get(row.run_id)
+        if row.state in RESUMABLE:
+            self._publish(row)
+            provider = self.wires.provider(row.provider, row.record.dialect)
+            self._set_going(row, provider, Path.cwd(), None)
+            return True
+        if (aside := set_aside(row)) is not None:
+            (state, problem), at = aside, self._clock.wall()
+            told = problem.as_problem()
+            desk.log.update(
+                row.run_id, lambda r: r.moved(state, at=at, problem=told), only_from={row.state}
+            )
+        self._publish(desk.log.release(row.run_id, desk.owner.id))
+        return False
+
+    def _set_going(
+        self, row: Row, provider: Provider, key_folder: Path, request: Request | None
+    ) -> None:
+        desk = self._desks.of(row.provider)
+
+        async def work() -> None:
+            if self._http is None:
+                self._http = Http()
+            bench = Bench(
+                self._http,
+                desk.log,
+                Pace(desk.log, self._settings, self._clock),
+                self._clock,
+                desk.owner.id,
+                self._publish,
+                self._settings.deadline_minutes * 60.0,
+            )
+            try:
+                dialect = await asyncio.to_thread(self.wires.dialect, provider)
+            except HailuoError as error:
+                told = error.as_problem()
+                desk.log.update(row.run_id, lambda record: record.changed(problem=told))
+                self._publish(desk.log.release(row.run_id, desk.owner.id))
+                return
+            hand = Hand(bench, row, provider, dialect, lambda: self.wires.key(provider, key_folder))
+            await live(hand, request)
+
+        self._lives[row.run_id] = self.spawn(work())
+
+    # ── what is known of a run ─────────────────────────────────────────────────────────────────
+
+    def logs(self) -> list[RunLog]:
+        """Give the run logs there are: the user's, and the demo's where that was ever used."""
+        return [desk.log for desk in self._desks.all()]
+
+    def row(self, run_id: str) -> Row:
+        """Give a run as it stands: from memory where it is followed here, else from the log.
+
+        Raises
+        ------
+        RunNotFound
+            If no log has it.
+        """
+        return self._rows.get(run_id) or self._desks.find(run_id)
+
+    def run(self, run_id: str) -> Run:
+        """Give the handle of a run by its id, or by an unambiguous part of it.
+
+        Raises
+        ------
+        RunNotFound
+            If no log has it.
+        """
+        return Run(self.row(run_id).run_id, self)
+
+    def runs_in_hand(self) -> list[Run]:
+        """Give the runs that this process works on just now."""
+        return [Run(run_id, self) for run_id, life in tuple(self._lives.items()) if not life.done()]
+
+    def timing(self, row: Row) -> Timing:
+        """Give how long such a run takes."""
+        provider = self.wires.provider(row.provider, row.record.dialect)
+        return timing_of(self._desks.of(row.provider).log, provider, row.record)
+
+    def settled(self, run_id: str) -> bool:
+        """Tell whether nothing more happens to a run by itself, so that waiting for it may end."""
+        row = self.row(run_id)
+        if row.state in SETTLED or row.owner is None:
+            return True
+        # The fetching goes on, but only the person can make room.
+        problem = row.record.problem if row.state is State.UNDOWNLOADED else None
+        return problem is not None and problem.code in _DISK_CODES
+
+    def wait_answers(self, runs: Iterable[Run], timeout: float) -> bool:
+        """Wait, at most `timeout` seconds, until the submits of these runs are answered."""
+        ids = [run.run_id for run in runs]
+        with self._changed:
+            return self._changed.wait_for(lambda: all(map(self._answered, ids)), timeout)
+
+    def _answered(self, run_id: str) -> bool:
+        row = self.row(run_id)
+        return row.state not in _UNANSWERED or row.owner is None
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run while nothing is sent (see `Run.cancel`).
+
+        Raises
+        ------
+        CannotCancel
+            If it was sent.
+        """
+        asked: Future[bool] = Future()
+        self._loop.call_soon_threadsafe(lambda: asked.set_result(self._cancel_unsent(run_id)))
+        if asked.result(10):
+            with self._changed:
+                self._changed.wait_for(lambda: self.settled(run_id), 10)
+            return
+        row = self.row(run_id)
+        title = self.wires.provider(row.provider).title
+        if row.state in RESUMABLE or row.state is State.SUBMITTING:
+            raise CannotCancel(
+                f"{title} has no way to cancel a job.",
+                money="The clip is paid for, and it will be fetched.",
+            )
+        raise CannotCancel(f"Run {run_id} is not going on ({row.state.words.lower()}).")
+
+    def _cancel_unsent(self, run_id: str) -> bool:
+        """Cancel on the loop itself: there, nothing can be sent between the look and the act."""
+        row, life = self.row(run_id), self._lives.get(run_id)
+        unsent = row.state in {State.PREPARED, State.UPLOADING}
+        return unsent and life is not None and life.cancel()
+
+    # ── telling others ─────────────────────────────────────────────────────────────────────────
+
+    def listen(self, run_id: str, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called with each change of a run, on the thread that makes it.
+
+        Returns
+        -------
+        callable
+            Ends the listening.
+        """
+        self._listeners.setdefault(run_id, []).append(listener)
+        self._rows.setdefault(run_id, self.row(run_id))
+
+        def leave() -> None:
+            if listener in (listeners := self._listeners.get(run_id, [])):
+                listeners.remove(listener)
+
+        return leave
+
+    def _publish(self, row: Row) -> None:
+        with self._changed:
+            latest = self._rows.get(row.run_id)
+            if latest is not None and latest.revision > row.revision:
+                return
+            self._rows[row.run_id] = row
+            self._changed.notify_all()
+        for listener in tuple(self._listeners.get(row.run_id, ())):
+            try:
+                listener(row)
+            except Exception:
+                logger.exception("a listener of run %s failed", row.run_id)
+
+    async def _follow(self) -> None:
+        """Learn from the log what other processes do with runs that somebody here looks at."""
+        while True:
+            await asyncio.sleep(_FOLLOW_S)
+            for run_id, row in tuple(self._rows.items()):
+                life = self._lives.get(run_id)
+                if row.state in SETTLED or (life is not None and not life.done()):
+                    continue
+                try:
+                    self._catch_up(row, self._desks.of(row.provider))
+                except HailuoError:
+                    logger.warning("the run log could not be read", exc_info=True)
+
+    def _catch_up(self, row: Row, desk: Desk) -> None:
+        now = desk.log.get(row.run_id)
+        if (now.revision, now.owner) != (row.revision, row.owner):
+            self._publish(now)
+        if now.owner is not None and not desk.log.alive(now.owner):
+            self._go_on(now, desk)

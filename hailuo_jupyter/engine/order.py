@@ -1,0 +1,78 @@
+"""What a person asks for in one act, and what is done for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hailuo_jupyter.catalogue import Provider
+from hailuo_jupyter.engine.decide import Act, Known
+from hailuo_jupyter.engine.run import Run
+from hailuo_jupyter.record import OriginRecord
+from hailuo_jupyter.request import Request
+from hailuo_jupyter.runlog import Row, RunLog
+
+
+@dataclass(frozen=True)
+class Order:
+    """A request, and how it is wanted.
+
+    Parameters
+    ----------
+    request, provider
+        What, and from whom.
+    folder
+        Output folder, absolute.
+    origin
+        Where it was asked for; its notebook id is the scope in which runs are looked for again.
+    key_folder
+        The notebook's folder, where a ``.env`` may lie.
+    count
+        Runs of this request that are wanted.
+    new
+        Buy them even where the notebook has them.
+    tags, note, name
+        Kept in the record.
+    """
+
+    request: Request
+    provider: Provider
+    folder: Path
+    origin: OriginRecord
+    key_folder: Path
+    count: int = 1
+    new: bool = False
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One run that serves an order, and what was done for it."""
+
+    act: Act
+    run: Run
+
+
+def known(row: Row, log: RunLog, retention_s: float, now: float) -> Known:
+    """Give what `decide` has to know of an earlier run.
+
+    Parameters
+    ----------
+    row, log
+        The run, and the log it is in.
+    retention_s
+        Seconds for which its provider keeps a clip.
+    now
+        Seconds since 1970.
+    """
+    clip, problem = row.record.clip, row.record.problem
+    return Known(
+        row.run_id,
+        row.state,
+        in_hand=row.owner is not None and log.alive(row.owner),
+        clip_here=clip is not None and (row.folder / clip.path).is_file(),
+        provider_keeps=now - row.created < retention_s,
+        told=problem.what if problem else "",
+    )

@@ -1,0 +1,149 @@
+"""`Run`: the handle of one paid attempt at a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hailuo_jupyter import errors
+from hailuo_jupyter.engine import waiting
+from hailuo_jupyter.states import State
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.engine.engine import Engine
+    from hailuo_jupyter.record import Record, RequestRecord
+
+
+class Run:
+    """One paid attempt at a request, as `generate` and ``%%hailuo --name`` give it.
+
+    Awaiting a run, or `wait`, gives the run itself once it is completed.
+
+    Parameters
+    ----------
+    run_id
+        Its id, e.g. ``20261120-140312-7f3kq9``.
+    engine
+        The engine that knows it.
+    """
+
+    __slots__ = ("_engine", "_run_id")
+
+    #: How the run shows itself in a notebook. The layer that knows IPython puts it here.
+    show: Callable[[Run], dict[str, Any]] | None = None
+
+    def __init__(self, run_id: str, engine: Engine) -> None:
+        self._run_id, self._engine = run_id, engine
+
+    @property
+    def run_id(self) -> str:
+        """Its id: sortable by time, safe in file names."""
+        return self._run_id
+
+    @property
+    def status(self) -> State:
+        """Its state now, as the run log has it."""
+        return self._engine.row(self._run_id).state
+
+    @property
+    def record(self) -> Record:
+        """Its reproducibility record, as it stands now."""
+        return self._engine.row(self._run_id).record
+
+    @property
+    def request(self) -> RequestRecord:
+        """What was asked for: prompt, options, frames."""
+        return self.record.request
+
+    @property
+    def clip(self) -> Path | None:
+        """Path of the MP4, once it lies there; None before, and where it was deleted since."""
+        row = self._engine.row(self._run_id)
+        if row.state is not State.COMPLETED or row.record.clip is None:
+            return None
+        path = row.folder / row.record.clip.path
+        return path if path.is_file() else None
+
+    @property
+    def done(self) -> bool:
+        """Whether waiting has come to an end: completed, or nothing more happens by itself."""
+        return self._engine.settled(self._run_id)
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait, blocking, until the run is completed; other runs and cards go on meanwhile.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; None for no limit. When they have passed, the waiting ends, not the run.
+
+        Returns
+        -------
+        Run
+            Itself.
+
+        Raises
+        ------
+        WaitTimeout
+            After `timeout` seconds.
+        HailuoError
+            If the run failed, was rejected, expired, is unconfirmed, or waits for the person.
+        """
+        try:
+            done = waiting.block_until(lambda: self.done, timeout)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"The waiting was interrupted. Run {self._run_id} goes on; "
+                f"'%hailuo wait {self._run_id}' waits again."
+            ) from None
+        return self._outcome(done, timeout)
+
+    def __await__(self) -> Generator[object, None, Run]:
+        """Wait on the running loop; a cancelled wait leaves the run as it is."""
+        yield from waiting.awaiting(lambda: self.done)
+        return self._outcome(True, None)
+
+    def _outcome(self, done: bool, timeout: float | None) -> Run:  # noqa: FBT001
+        row = self._engine.row(self._run_id)
+        if not done:
+            raise errors.WaitTimeout(
+                f"Run {self._run_id} is not done after {timeout:g} s ({row.state.words.lower()}).",
+                money="It goes on, and its clip will be fetched.",
+                todo=f"Wait again with '%hailuo wait {self._run_id}'.",
+            )
+        if row.state is State.COMPLETED:
+            return self
+        problem = row.record.problem
+        if problem is not None:
+            raise errors.from_problem(problem.model_dump())
+        raise errors.NotSent(
+            f"Run {self._run_id} is {row.state.words.lower()}, and nobody works on it.",
+            money="What was bought stays in the run log.",
+            todo="Run '%hailuo resume' to go on.",
+        )
+
+    def cancel(self) -> None:
+        """Cancel the run while nothing is sent.
+
+        Raises
+        ------
+        CannotCancel
+            If it was sent: neither Segmind nor AI/ML API can stop a job, so it is paid for, and its
+            clip will be fetched.
+        """
+        self._engine.cancel(self._run_id)
+
+    def __repr__(self) -> str:
+        state = self.status
+        where = f", clip={self.clip.name!r}" if state is State.COMPLETED and self.clip else ""
+        return f"<Run {self._run_id} {state}{where}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and other.run_id == self._run_id
+
+    def __hash__(self) -> int:
+        return hash(self._run_id)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return Run.show(self) if Run.show else {"text/plain": repr(self)}

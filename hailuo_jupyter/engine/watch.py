@@ -1,0 +1,81 @@
+"""Watching a job at the provider until it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hailuo_jupyter.engine.hand import Hand
+from hailuo_jupyter.engine.pace import back_off
+from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.errors import ProviderDown
+from hailuo_jupyter.states import State
+
+#: Seconds between looks at a run that is overdue.
+_OVERDUE_INTERVAL = 60.0
+
+#: Seconds after the end of the provider's retention at which nobody asks any more.
+GRACE_S = 300.0
+
+_STATES = {"queued": State.QUEUED, "generating": State.GENERATING}
+
+
+async def watch(hand: Hand, timing: Timing) -> str | None:
+    """Ask until the job has ended.
+
+    Parameters
+    ----------
+    hand
+        The run; it is in ``submitted``, ``queued`` or ``generating``.
+    timing
+        How long such runs take, which paces the asking.
+
+    Returns
+    -------
+    str or None
+        The clip's link, if the answer held it.
+
+    Raises
+    ------
+    Parked
+        If only the person can go on.
+    Overtaken
+        If another process took the run.
+    """
+    since, failures = hand.since_submit(), 0
+    while True:
+        passed = since.passed()
+        if passed > hand.provider.retention_s + GRACE_S:
+            hand.park(_overdue(hand, passed))
+        interval = timing.poll_interval(passed)
+        if passed > hand.bench.deadline_s:
+            interval = max(interval, _OVERDUE_INTERVAL)
+        if failures:
+            interval = max(interval, back_off(failures))
+        await asyncio.sleep(interval)
+        call = hand.dialect.status(hand.job_id, hand.row.record.wire)
+        news = await hand.ask(call, since, failures)
+        if news is None:
+            failures += 1
+            continue
+        failures = 0
+        if news.state == "completed":
+            hand.learned(State.DOWNLOADING, "status", news)
+            return news.link
+        if news.state == "failed":
+            hand.learned(State.FAILED, "status", news)
+            await hand.write_sidecar()
+            return None
+        state = _STATES.get(news.state)
+        if state is not None and state is not hand.row.state:
+            hand.learned(state, "status", news)
+        else:
+            hand.note(None)
+
+
+def _overdue(hand: Hand, passed: float) -> ProviderDown:
+    return ProviderDown(
+        f"{hand.provider.title} has not finished this clip after {passed / 60:.0f} minutes, which is "
+        "longer than it keeps a result.",
+        money="It may have been charged.",
+        todo="Run '%hailuo resume' to ask once more, and look at the provider's history.",
+    )

@@ -1,0 +1,190 @@
+"""One display of one or several runs, kept true until they have ended.
+
+From the engine's thread goes out only what is routed by id: updates of a display and messages of a
+widget. Never a print and never a new display: they would land in whichever cell runs then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from hailuo_jupyter import media
+from hailuo_jupyter.engine import waiting
+from hailuo_jupyter.engine.engine import Engine
+from hailuo_jupyter.engine.run import Run
+from hailuo_jupyter.errors import ClipError
+from hailuo_jupyter.kernel.bundle import bundle
+from hailuo_jupyter.kernel.origin import Audience
+from hailuo_jupyter.kernel.view import RunView, view
+from hailuo_jupyter.runlog.log import Row
+from hailuo_jupyter.states import SETTLED, State
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at a card's clock.
+_TICK_S = 1.0
+
+
+class Showing:
+    """The output of a cell: its runs, in a bundle that is complete at every moment.
+
+    Parameters
+    ----------
+    engine
+        Tells how the runs do.
+    runs
+        What is shown, in order.
+    audience
+        Who reads: only a front end gets the live card.
+    base
+        The notebook's folder, which links are relative to.
+    embed
+        Put the clips themselves into the output.
+    saved
+        Ids of runs that are shown again instead of bought.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        runs: Sequence[Run],
+        audience: Audience,
+        base: Path,
+        *,
+        embed: bool = False,
+        saved: frozenset[str] = frozenset(),
+    ) -> None:
+        self._engine, self._runs, self._audience = engine, tuple(runs), audience
+        self._base, self._embed, self._saved = base, embed, saved
+        self._display_id = uuid4().hex
+        self._posters: dict[str, bytes | None] = {}
+        self._timings = {run.run_id: engine.timing(engine.row(run.run_id)) for run in runs}
+        self._shown: tuple[tuple[str, int, bool], ...] = ()
+        self._card: Any = None
+        self._lock = threading.Lock()
+
+    # ── what is shown ──────────────────────────────────────────────────────────────────────────
+
+    def _rows(self) -> list[Row]:
+        return [self._engine.row(run.run_id) for run in self._runs]
+
+    def _views(self, rows: Sequence[Row]) -> list[RunView]:
+        now = self._engine.now()
+        return [
+            view(
+                row,
+                self._engine.wires.provider(row.provider, row.record.dialect),
+                self._timings[row.run_id],
+                now=now,
+                base=self._base,
+                embed=self._embed,
+                poster=self._poster(row),
+                saved=row.run_id in self._saved,
+            )
+            for row in rows
+        ]
+
+    def _poster(self, row: Row) -> bytes | None:
+        if row.state is not State.COMPLETED or row.record.clip is None:
+            return None
+        if row.run_id not in self._posters:
+            try:
+                self._posters[row.run_id] = media.poster(row.folder / row.record.clip.path)
+            except ClipError:
+                self._posters[row.run_id] = None
+        return self._posters[row.run_id]
+
+    @staticmethod
+    def _live(rows: Sequence[Row]) -> bool:
+        return any(row.state not in SETTLED and row.owner is not None for row in rows)
+
+    def _refresh(self, publish: Callable[[dict[str, Any]], None]) -> bool:
+        """Bring card and bundle up to date; the bundle only where a revision has changed."""
+        with self._lock:
+            rows = self._rows()
+            live = self._live(rows)
+            views = self._views(rows)
+            if self._card is not None:
+                self._card.update(views)
+            shown = tuple((row.run_id, row.revision, row.owner is not None) for row in rows)
+            if shown != self._shown:
+                self._shown = shown
+                if not live and self._card is not None:
+                    self._card.close()
+                    self._card = None
+                publish(bundle(views, card_model_id=self._card.model_id if self._card else None))
+            return live
+
+    # ── showing it ─────────────────────────────────────────────────────────────────────────────
+
+    def open(self) -> None:
+        """Show the runs in the running cell, and keep the output true from now on."""
+        if self._audience is Audience.FRONT_END and self._live(self._rows()):
+            from hailuo_jupyter.kernel.card import Card
+
+            self._card = Card(self._views(self._rows()))
+        live = self._refresh(self._first)
+        if self._audience is Audience.FRONT_END and not self._ended(live):
+            # Spawned from the cell, the coroutine carries the cell's context, by which ipykernel 7
+            # finds the parent header of what is sent.
+            self._engine.spawn(self._keep_up())
+
+    def follow(self) -> None:
+        """Wait, on the main thread, until the runs have ended, updating the output meanwhile.
+
+        An executor such as nbclient applies only what is sent while a cell runs.
+        """
+        for run in self._runs:
+            waiting.block_until(lambda run=run: self._refreshed(run))  # type: ignore[misc]
+        self._refresh(self._again)
+
+    def _refreshed(self, run: Run) -> bool:
+        self._refresh(self._again)
+        return run.done
+
+    def _first(self, data: dict[str, Any]) -> None:
+        from IPython.display import display
+
+        if self._audience is Audience.TERMINAL:
+            print(data["text/plain"])  # noqa: T201 - a terminal's display, on the main thread
+        else:
+            display(data, raw=True, display_id=self._display_id)
+
+    def _again(self, data: dict[str, Any]) -> None:
+        from IPython.display import update_display
+
+        try:
+            update_display(data, raw=True, display_id=self._display_id)
+        except LookupError:
+            # ipykernel 7.0 has no parent header outside a cell; the next update may have one.
+            logger.debug("an update of display %s was not sent", self._display_id)
+
+    def _ended(self, live: bool) -> bool:  # noqa: FBT001
+        return not live and all(row.state is State.COMPLETED for row in self._rows())
+
+    async def _keep_up(self) -> None:
+        """Follow the runs on the engine's loop: at once when a state changes, else each second."""
+        wake = asyncio.Event()
+        leave = [self._engine.listen(run.run_id, lambda _row: wake.set()) for run in self._runs]
+        try:
+            live = True
+            while not self._ended(live):
+                # PyAV makes the poster, and messages are sent: neither belongs on the loop's thread.
+                live = await asyncio.to_thread(self._refresh, self._again)
+                try:
+                    # A run that waits for the person may be resumed: its output then goes on.
+                    await asyncio.wait_for(wake.wait(), _TICK_S if live else None)
+                except TimeoutError:
+                    continue
+                wake.clear()
+        except Exception:
+            logger.exception("an output could not be kept up to date")
+        finally:
+            for go in leave:
+                go()

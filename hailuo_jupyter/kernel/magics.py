@@ -1,0 +1,155 @@
+"""``%%hailuo`` and ``%hailuo``. What they need is imported when they are first used."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+
+from hailuo_jupyter.errors import OptionError
+from hailuo_jupyter.kernel import options, origin
+from hailuo_jupyter.kernel.options import Option, Takes
+from hailuo_jupyter.kernel.prompt import fill, value_of
+from hailuo_jupyter.settings import Hailuo
+
+CELL_OPTIONS = (
+    Option("provider", Takes.VALUE, "who makes the clip", choices=("segmind", "aimlapi", "demo")),
+    Option("mode", Takes.VALUE, "Segmind: quality", choices=("standard", "pro")),
+    Option("resolution", Takes.VALUE, "AI/ML API: quality", choices=("768P", "1080P")),
+    Option("duration", Takes.VALUE, "AI/ML API: seconds (10 at 768P only)", choices=("6", "10")),
+    Option("image", Takes.FILE, "first frame: path, URL or {variable}", "X"),
+    Option("last-frame", Takes.FILE, "last frame: path, URL or {variable}", "X"),
+    Option(
+        "no-optimizer", Takes.NOTHING, "send the prompt as it is, not rewritten by the provider"
+    ),
+    Option("name", Takes.VALUE, "bind the run (with --count a list) to this variable", "NAME"),
+    Option(
+        "count", Takes.VALUE, "runs wanted in this notebook; only what is missing is bought", "N"
+    ),
+    Option("wait", Takes.NOTHING, "return when the clip is there"),
+    Option("new", Takes.NOTHING, "buy, even where the notebook has such a run already"),
+    Option("embed", Takes.NOTHING, "store the clip in the notebook too (several MB)"),
+    Option("output", Takes.FILE, "folder for clips and records", "DIR"),
+    Option("tag", Takes.MANY, "a tag for the record; may be repeated", "T"),
+    Option("note", Takes.VALUE, "a note for the record", "TEXT"),
+    Option("dry-run", Takes.NOTHING, "show the request and its price, send nothing"),
+    Option("help", Takes.NOTHING, "show this"),
+)
+
+CELL_USAGE = """%%hailuo [options]
+prompt, over as many lines as it likes, with {variables} of the notebook filled in"""
+
+
+@magics_class
+class HailuoMagics(Magics):
+    """The two magics; the work is done elsewhere."""
+
+    @no_var_expand
+    @line_cell_magic
+    def hailuo(self, line: str, cell: str | None = None) -> None:
+        """Make a video with MiniMax Hailuo-02.
+
+        ``%%hailuo [options]`` with a prompt below sends a request and returns at once;
+        ``%%hailuo --help`` lists the options. ``%hailuo`` alone shows what is going on and which
+        commands there are.
+        """
+        if cell is None:
+            from hailuo_jupyter.kernel import commands
+
+            commands.run(line, self.shell)
+            return
+        run_cell(line, cell, self.shell)
+
+
+def run_cell(line: str, cell: str, ip: Any) -> None:
+    """Do what a ``%%hailuo`` cell asks for.
+
+    Raises
+    ------
+    HailuoError
+        Whatever is wrong, in words; IPython shows it as one line.
+    """
+    began = time.monotonic()
+    read = options.read(options.words_of(line), CELL_OPTIONS)
+    if read.words:
+        raise OptionError(
+            f"{read.words[0]!r} on the option line belongs to no option.",
+            money="Nothing was sent.",
+            todo="The prompt goes below the first line; a value with spaces needs quotes.",
+        )
+    if read.flag("help"):
+        print(options.help_text(CELL_USAGE, CELL_OPTIONS))  # noqa: T201
+        return
+
+    from hailuo_jupyter.kernel import generate
+
+    wish, settings = wish_of(read, cell, ip.user_ns), Hailuo.instance()
+    if read.flag("dry-run"):
+        from hailuo_jupyter.kernel import dry_run
+
+        dry_run.show(wish, settings)
+        return
+    engine, placed, remark = generate.place(wish, settings=settings)
+    if remark:
+        print(remark)  # noqa: T201
+    error = generate.answered(engine, placed, began)
+    runs = [each.run for each in placed]
+    if wish.name:
+        ip.user_ns[wish.name] = runs if wish.count > 1 else runs[0]
+
+    from hailuo_jupyter.engine.decide import Act
+    from hailuo_jupyter.kernel.display import Showing
+
+    audience, notebook = origin.audience(ip), origin.notebook()
+    showing = Showing(
+        engine,
+        runs,
+        audience,
+        notebook.folder,
+        embed=read.flag("embed") or settings.embed,
+        saved=frozenset(each.run.run_id for each in placed if each.act is Act.SHOW),
+    )
+    # One refused run is told by its error alone; beside others it shows its place.
+    if error is None or len(runs) > 1:
+        showing.open()
+    if error is not None:
+        raise error
+    if read.flag("wait") or audience is origin.Audience.HEADLESS:
+        showing.follow()
+        for run in runs:
+            run.wait()
+
+
+def wish_of(read: options.Line, cell: str, namespace: dict[str, Any]) -> Any:
+    """Make a `generate.Wish` of an option line and the text below it.
+
+    Raises
+    ------
+    PromptError, OptionError
+        For an unknown variable, a count that is none, and a name that can be no variable's.
+    """
+    from hailuo_jupyter.kernel.generate import MOST_AT_ONCE, Wish
+
+    def text(name: str) -> str | None:
+        value = read.text(name)
+        return None if value is None else fill(value, namespace)
+
+    name = read.text("name")
+    if name is not None and not name.isidentifier():
+        raise OptionError(f"--name {name!r} can be no variable's name.", money="Nothing was sent.")
+    first, last = read.text("image"), read.text("last-frame")
+    return Wish(
+        fill(cell, namespace),
+        text("provider"),
+        {each: text(each) for each in ("mode", "resolution", "duration")},
+        None if first is None else value_of(first, namespace),
+        None if last is None else value_of(last, namespace),
+        prompt_optimizer=not read.flag("no-optimizer"),
+        output=text("output"),
+        count=options.whole_number("count", text("count"), 1, most=MOST_AT_ONCE),
+        new=read.flag("new"),
+        name=name,
+        tags=tuple(fill(tag, namespace) for tag in read.many("tag")),
+        note=text("note"),
+    )

@@ -1,0 +1,141 @@
+"""Where a run was asked for: which notebook, which cell, and whether anybody looks on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+#: `jupyter hailuo execute` tells the kernel by these whose notebook it runs.
+NOTEBOOK_ID = "HAILUO_NOTEBOOK_ID"
+NOTEBOOK_PATH = "HAILUO_NOTEBOOK_PATH"
+
+#: Set by `jupyter hailuo execute`: cells return at once, and the end waits for all runs.
+PARALLEL = "HAILUO_PARALLEL"
+
+_NAMESPACE = uuid.UUID("6a1f8d6e-53b1-5f0a-9a0c-2a5d4f0c7b11")
+
+
+class Audience(Enum):
+    """Who reads the outputs."""
+
+    FRONT_END = auto()  # a person with a notebook open: outputs change while cells are done
+    HEADLESS = auto()  # nbclient and its kin: what comes after a cell's end is dropped
+    PARALLEL = auto()  # our own `execute`: headless, but a last cell brings every output up to date
+    TERMINAL = auto()  # IPython in a terminal
+    SCRIPT = auto()  # no IPython at all
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """The notebook that a kernel belongs to, as far as can be known.
+
+    Parameters
+    ----------
+    id
+        The scope in which runs are looked for again.
+    path
+        Absolute path of the file, or None.
+    folder
+        The folder that relative paths start from.
+    """
+
+    id: str
+    path: Path | None
+    folder: Path
+
+
+def shell() -> Any | None:
+    """Give the running IPython shell, or None in a plain script."""
+    import sys
+
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    return get_ipython()
+
+
+def parent(ip: Any) -> dict[str, Any]:
+    """Give the header of the request whose code runs just now; empty outside a kernel."""
+    try:
+        found = ip.get_parent()
+    except (AttributeError, LookupError):  # LookupError: ipykernel 7.0 outside a cell
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def audience(ip: Any | None) -> Audience:
+    """Tell who reads the outputs.
+
+    A front end lets a cell ask for input and is started by Jupyter Server, which sets
+    ``JPY_SESSION_NAME``; nbclient does neither (measured with nbclient 0.11, papermill 2.7).
+    """
+    if ip is None:
+        return Audience.SCRIPT
+    if not hasattr(ip, "kernel"):
+        return Audience.TERMINAL
+    if os.environ.get(PARALLEL):
+        return Audience.PARALLEL
+    content = parent(ip).get("content", {})
+    if content.get("allow_stdin") is False and not os.environ.get("JPY_SESSION_NAME"):
+        return Audience.HEADLESS
+    return Audience.FRONT_END
+
+
+def notebook() -> Notebook:
+    """Find out which notebook this kernel belongs to.
+
+    In order: what `jupyter hailuo execute` said; the path in ``JPY_SESSION_NAME`` (Jupyter Server)
+    with the id in the file's own metadata, or else one made of the path; or else one made of the
+    working folder, which is the scope of scripts and of executors that tell nothing.
+    """
+    folder = Path.cwd()
+    named = os.environ.get(NOTEBOOK_PATH) or os.environ.get("JPY_SESSION_NAME", "")
+    path = Path(named) if named.endswith(".ipynb") else None
+    if path is not None and path.is_absolute():
+        folder = path.parent if path.parent.is_dir() else folder
+    else:
+        path = None
+    if given := os.environ.get(NOTEBOOK_ID):
+        return Notebook(given, path, folder)
+    if path is None:
+        return Notebook(_made_of(f"folder:{folder}"), None, folder)
+    return Notebook(_written_in(path) or _made_of(f"notebook:{path}"), path, folder)
+
+
+def made_of_path(path: Path) -> str:
+    """Give the id that a notebook without one goes by."""
+    return _made_of(f"notebook:{path}")
+
+
+def _made_of(text: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, text))
+
+
+def _written_in(path: Path) -> str | None:
+    try:
+        found = json.loads(path.read_bytes())["metadata"]["hailuo"]["id"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return found if isinstance(found, str) and 0 < len(found) <= 64 else None
+
+
+def cell(ip: Any | None) -> tuple[str | None, str | None]:
+    """Give the running cell's id and the sha256 of its source, as far as the front end tells."""
+    if ip is None:
+        return None, None
+    header = parent(ip)
+    cell_id = header.get("metadata", {}).get("cellId")
+    code = header.get("content", {}).get("code")
+    digest = (
+        hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+        if isinstance(code, str)
+        else None
+    )
+    return (cell_id if isinstance(cell_id, str) else None), digest

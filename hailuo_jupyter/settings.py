@@ -1,0 +1,144 @@
+"""What the user may set, and where each value came from.
+
+Order of precedence: ``%config Hailuo.…`` or ``ipython_config.py``, then the environment, then the
+default here. Addresses come from the environment alone: nothing that lies in a notebook's folder
+may redirect a key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+from traitlets import Bool, Dict, Enum, Float, Int, Unicode, default
+from traitlets.config import SingletonConfigurable
+
+from hailuo_jupyter.errors import SettingsError
+
+#: When this variable is set, no host but loopback is spoken to, even with real keys about.
+LOOPBACK_ONLY = "HAILUO_LOOPBACK_ONLY"
+
+_ENVIRONMENT = {
+    "provider": "HAILUO_PROVIDER",
+    "output_dir": "HAILUO_OUTPUT_DIR",
+    "run_log": "HAILUO_RUN_LOG",
+}
+
+
+class Hailuo(SingletonConfigurable):
+    """Settings of hailuo-jupyter, in the form that ``%config Hailuo`` knows."""
+
+    provider = Unicode(
+        help="Provider of a cell that names none: segmind, aimlapi or demo. Empty: the one with a key."
+    ).tag(config=True)
+    output_dir = Unicode(
+        help="Folder for clips, sidecars and frames, relative to the notebook's folder."
+    ).tag(config=True)
+    run_log = Unicode(help="Path of the run log, an SQLite file.").tag(config=True)
+    aimlapi_wire = Enum(
+        ["legacy", "unified"],
+        default_value="legacy",
+        help="Which of AI/ML API's two paths is used: the model page's own, or the newer one.",
+    ).tag(config=True)
+    requests_per_minute = Dict(
+        key_trait=Unicode(),
+        value_trait=Int(min=1),
+        help="Most requests a minute for a provider, e.g. {'segmind': 50}. Without an entry there is "
+        "no limit until the provider answers 429; then its published limit is kept for a day.",
+    ).tag(config=True)
+    deadline_minutes = Float(
+        30.0,
+        min=1.0,
+        help="After this many minutes a run counts as overdue: it is asked about less often.",
+    ).tag(config=True)
+    embed = Bool(
+        False, help="Store clips inside the notebook too (several MB each) instead of a link."
+    ).tag(config=True)
+    demo_dialect = Enum(
+        ["segmind", "aimlapi"],
+        default_value="segmind",
+        help="Whose wire --provider demo speaks.",
+    ).tag(config=True)
+    demo_speed = Float(
+        20.0,
+        min=0.01,
+        help="How many times faster than a real provider the simulator of the demo is.",
+    ).tag(config=True)
+
+    @default("provider")
+    def _provider(self) -> str:
+        return os.environ.get("HAILUO_PROVIDER", "")
+
+    @default("output_dir")
+    def _output_dir(self) -> str:
+        return os.environ.get("HAILUO_OUTPUT_DIR", "hailuo")
+
+    @default("run_log")
+    def _run_log(self) -> str:
+        given = os.environ.get("HAILUO_RUN_LOG")
+        return given or str(Path(platformdirs.user_data_dir("hailuo-jupyter")) / "runs.sqlite3")
+
+    def run_log_path(self, *, demo: bool = False) -> Path:
+        """Give the path of the run log; the demo keeps its runs in a file of its own beside it."""
+        path = Path(self.run_log).expanduser()
+        return path.with_name(f"{path.stem}-demo{path.suffix}") if demo else path
+
+    def origins(self) -> list[tuple[str, object, str]]:
+        """List every setting as (name, value in force, where the value came from)."""
+        rows: list[tuple[str, object, str]] = []
+        for name in sorted(self.class_own_traits(config=True)):
+            value = getattr(self, name)
+            variable = _ENVIRONMENT.get(name, "")
+            fallback = self.traits()[name].default_value
+            if variable and os.environ.get(variable) == value:
+                origin = f"environment {variable}"
+            elif value == fallback or (variable and value == getattr(self, f"_{name}")()):
+                origin = "default"
+            else:
+                origin = "set by %config or ipython_config.py"
+            rows.append((name, value, origin))
+        return rows
+
+
+def is_loopback(host: str | None) -> bool:
+    """Tell whether a host name or address is this machine itself."""
+    if host in {"localhost", "localhost."}:
+        return True
+    try:
+        return ipaddress.ip_address((host or "").strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def loopback_only() -> bool:
+    """Tell whether the guard of tests and demo is set."""
+    return bool(os.environ.get(LOOPBACK_ONLY))
+
+
+def address(default_url: str, variable: str) -> str:
+    """Give a provider's base address, from the environment or else the catalogue's own.
+
+    Parameters
+    ----------
+    default_url
+        The catalogue's address.
+    variable
+        Environment variable that may name another one.
+
+    Raises
+    ------
+    SettingsError
+        If the address is neither https nor loopback, since a key would cross the network readable.
+    """
+    url = (os.environ.get(variable) or default_url).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
+        return url
+    raise SettingsError(
+        f"{variable} is {url!r}, which is neither https nor an address of this machine.",
+        money="Nothing was sent and nothing was paid.",
+        todo=f"Set {variable} to an https address, or remove it.",
+    )

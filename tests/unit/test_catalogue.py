@@ -1,0 +1,222 @@
+"""The catalogue: every fact is dated and sourced, and no choice is dropped in silence."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hailuo_jupyter.catalogue import NOTHING_SENT, Provider, provider, providers, resolve
+from hailuo_jupyter.errors import OptionError, SettingsError
+
+SEGMIND, AIMLAPI, DEMO = provider("segmind"), provider("aimlapi"), provider("demo")
+EVERY = pytest.mark.parametrize("one", [SEGMIND, AIMLAPI, DEMO], ids=lambda one: one.name)
+
+
+def every_combination(one: Provider) -> list[dict[str, str | int]]:
+    names = [choice.name for choice in one.choices]
+    values = itertools.product(*(choice.values for choice in one.choices))
+    combinations = [dict(zip(names, row, strict=True)) for row in values]
+    return [c for c in combinations if not any(rule.holds(c) for rule in one.refused)]
+
+
+def test_the_real_providers() -> None:
+    assert [one.name for one in providers()] == ["segmind", "aimlapi"]
+    assert SEGMIND.model == "minimax-hailuo-2"
+    assert AIMLAPI.model == "minimax/hailuo-02"
+    assert (SEGMIND.default_wire, AIMLAPI.wires) == ("v2", ("legacy", "unified"))
+    assert AIMLAPI.key_variables == ("AIML_API_KEY", "AIMLAPI_KEY", "AIMLAPI_API_KEY")
+    assert SEGMIND.base_urls["history"].variable == "SEGMIND_HISTORY_URL"
+    assert (SEGMIND.requests_per_minute, SEGMIND.retention_s) == (5, 3600)
+    assert not any(one.can_cancel or one.accepts_seed for one in providers())
+
+
+@EVERY
+def test_limits_of_frames_and_prompt(one: Provider) -> None:
+    limits = one.frame_limits
+    assert limits.formats == ("jpeg", "png")
+    assert (limits.min_short_side_px, limits.max_bytes) == (300, 20_000_000)
+    assert (limits.min_ratio, limits.max_ratio) == (Fraction(2, 5), Fraction(5, 2))
+    assert one.prompt_max == 2000
+
+
+@pytest.mark.parametrize("one", providers(), ids=lambda one: one.name)
+def test_every_price_has_a_date_a_source_and_a_reason(one: Provider) -> None:
+    combinations = every_combination(one)
+    assert combinations
+    for options in combinations:
+        price = one.price(options)
+        assert price.low is not None
+        assert price.high is not None
+        assert 0 < price.low <= price.high < 1
+        assert price.kind == "inferred"
+        assert re.fullmatch(r"20\d\d-\d\d(-\d\d)?", price.as_of)
+        assert price.source
+        assert price.note
+    assert one.price({"mode": "unheard of"}).kind == "unknown"
+    assert one.price({"mode": "unheard of"}).high is None
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", one.as_of)
+    assert all(source.startswith("https://") for source in one.sources)
+    assert one.key_page.startswith("https://")
+
+
+@pytest.mark.parametrize(
+    ("options", "usd"),
+    [
+        ({"resolution": "768P", "duration": 6}, 0.294),
+        ({"resolution": "768P", "duration": 10}, 0.588),
+        ({"resolution": "1080P", "duration": 6}, 0.515),
+    ],
+)
+def test_prices_of_aimlapi(options: dict[str, str | int], usd: float) -> None:
+    assert (AIMLAPI.price(options).low, AIMLAPI.price(options).high) == (usd, usd)
+
+
+def test_segminds_modes_lie_on_either_side_of_its_average() -> None:
+    assert SEGMIND.price({"mode": "standard"}).high == 0.3875
+    assert SEGMIND.price({"mode": "pro"}).low == 0.3875
+
+
+def test_expected_times() -> None:
+    assert SEGMIND.expected({"mode": "pro"}).median_s == pytest.approx(173.29)
+    assert AIMLAPI.expected({"resolution": "768P", "duration": 6}).median_s == 270
+    assert AIMLAPI.expected({"resolution": "768P", "duration": 10}).median_s == 510
+    assert DEMO.expected({}).median_s == pytest.approx(173.29 / 20)
+    assert provider("demo", demo_speed=100).expected({}).median_s == pytest.approx(1.7329)
+
+
+def test_sizes() -> None:
+    pro, long = SEGMIND.size({"mode": "pro"}), AIMLAPI.size({"resolution": "768P", "duration": 10})
+    assert (pro.width, pro.height, pro.duration_s, pro.kind) == (1920, 1080, 6.0, "inferred")
+    assert (long.width, long.height, long.duration_s, long.kind) == (1366, 768, 10.0, "published")
+    large = AIMLAPI.size({"resolution": "1080P", "duration": 6})
+    assert (large.width, large.duration_s) == (1920, 6.0)
+
+
+def test_the_demo_is_free_has_no_key_and_names_no_outside_address() -> None:
+    assert (DEMO.name, DEMO.title, DEMO.dialect) == ("demo", "Demo (simulated)", "segmind")
+    price = DEMO.price({"mode": "pro"})
+    assert (price.low, price.high, price.kind) == (0, 0, "free")
+    assert DEMO.key_variables == ()
+    assert set(DEMO.base_urls) == set(SEGMIND.base_urls)
+    assert all(not base.url and not base.variable for base in DEMO.base_urls.values())
+    other = provider("demo", demo_dialect="aimlapi")
+    assert (other.dialect, other.choices) == ("aimlapi", AIMLAPI.choices)
+
+
+def test_kind_names_the_model_and_every_choice() -> None:
+    assert SEGMIND.kind({"mode": "pro"}) == "segmind/minimax-hailuo-2/mode=pro"
+    assert (
+        AIMLAPI.kind({"duration": 10, "resolution": "768P"})
+        == "aimlapi/minimax/hailuo-02/resolution=768P,duration=10"
+    )
+    assert DEMO.kind({"mode": "pro"}) != SEGMIND.kind({"mode": "pro"})
+
+
+@pytest.mark.parametrize("name", ["segmind", "SEGMIND", " Segmind "])
+def test_provider_by_name(name: str) -> None:
+    assert provider(name) is SEGMIND
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect", "hint"),
+    [("segmnd", "segmind", "Did you mean segmind?"), ("demo", "aimlapy", "Did you mean aimlapi?")],
+)
+def test_unknown_provider(name: str, dialect: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(hint)) as caught:
+        provider(name, demo_dialect=dialect)
+    assert caught.value.money == NOTHING_SENT
+    assert "segmind, aimlapi, demo" in caught.value.todo
+
+
+def test_resolve_fills_defaults_in_display_order() -> None:
+    assert list(resolve(AIMLAPI, {}).items()) == [("resolution", "768P"), ("duration", 6)]
+    assert resolve(SEGMIND, {"mode": None, "resolution": None}) == {"mode": "standard"}
+
+
+@pytest.mark.parametrize("duration", [10, "10", " 10 "])
+def test_resolve_spells_values_as_the_wire_does(duration: str | int) -> None:
+    options = resolve(AIMLAPI, {"duration": duration, "resolution": "768p"})
+    assert options == {"resolution": "768P", "duration": 10}
+    assert type(options["duration"]) is int
+
+
+@pytest.mark.parametrize(
+    ("one", "given_options", "says"),
+    [
+        (SEGMIND, {"resolution": "1080p"}, ["AI/ML API has (--provider aimlapi)", "--mode pro"]),
+        (SEGMIND, {"resolution": "4K"}, ["AI/ML API has", "--mode standard", "--mode pro"]),
+        (
+            SEGMIND,
+            {"duration": 10},
+            ["AI/ML API has", "Nothing here comes near it: every clip has 6 s"],
+        ),
+        (
+            SEGMIND,
+            {"duration": "6"},
+            ["AI/ML API has", "Leave it out: every clip here has 6 s (inferred)."],
+        ),
+        (AIMLAPI, {"mode": "pro"}, ["Segmind has (--provider segmind)", "--resolution 1080P"]),
+        (DEMO, {"resolution": "768P"}, ["AI/ML API has", "--mode standard"]),
+        (AIMLAPI, {"resolution": "512P"}, ["no --resolution 512P", "768P, 1080P"]),
+        (SEGMIND, {"mode": "standart"}, ["Did you mean standard?"]),
+        (AIMLAPI, {"durtion": 6}, ["Did you mean duration?", "--resolution, --duration"]),
+        (SEGMIND, {"seed": 7}, ["No provider of Hailuo-02 takes a seed"]),
+        (AIMLAPI, {"aspect_ratio": "1:1"}, ["No provider", "crop the first frame"]),
+    ],
+)
+def test_what_a_provider_lacks_is_refused_with_who_has_it(
+    one: Provider, given_options: dict[str, str | int], says: list[str]
+) -> None:
+    with pytest.raises(OptionError) as caught:
+        resolve(one, given_options)
+    assert caught.value.money == NOTHING_SENT
+    assert caught.value.todo
+    for words in says:
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("duration", [10, "10"])
+def test_1080p_with_10_s_is_refused_with_both_ways_out(duration: str | int) -> None:
+    with pytest.raises(OptionError) as caught:
+        resolve(AIMLAPI, {"resolution": "1080p", "duration": duration})
+    assert "--resolution 1080P with --duration 10" in caught.value.what
+    assert "--resolution 768P --duration 10" in caught.value.todo
+    assert "--resolution 1080P --duration 6" in caught.value.todo
+
+
+@EVERY
+def test_a_shown_value_is_short_and_on_one_line(one: Provider) -> None:
+    with pytest.raises(OptionError) as caught:
+        resolve(one, {one.choices[0].name: "x\n" * 5000, "\x1b[31m" * 9: 1})
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+NAMES = st.sampled_from(["mode", "resolution", "duration", "seed"]) | st.text(max_size=12)
+VALUES = (
+    st.none()
+    | st.integers()
+    | st.text(max_size=12)
+    | st.booleans()
+    | st.floats()
+    | st.sampled_from(["pro", "STANDARD", "1080p", "768P", 6, "10", 10])
+)
+
+
+@given(one=st.sampled_from([SEGMIND, AIMLAPI, DEMO]), options=st.dictionaries(NAMES, VALUES))
+def test_any_options_resolve_or_are_refused(one: Provider, options: dict[str, str | int]) -> None:
+    try:
+        resolved = resolve(one, options)
+    except OptionError as error:
+        assert error.money == NOTHING_SENT  # noqa: PT017 - both outcomes are right
+        return
+    assert resolved in every_combination(one)
+    assert resolve(one, resolved) == resolved
+    for name, value in options.items():
+        if value is not None:
+            assert str(resolved[name]).casefold() == str(value).strip().casefold()

@@ -1,0 +1,257 @@
+"""Clips: real H.264 files, whole and broken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from hailuo_jupyter.errors import ClipError
+from hailuo_jupyter.media import ClipFacts, examine, frame_at, poster
+
+FRAMES, FPS = 50, 25
+
+
+def write_clip(
+    path: Path, *, codec: str = "libx264", noise: bool = False, shift: int = 0, **container: str
+) -> Path:
+    """Write 2 s whose picture number n has the red value 5 n."""
+    random = np.random.default_rng(7)
+    with av.open(str(path), "w", options=container) as out:
+        stream = out.add_stream(codec, rate=FPS, options={"g": "10"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for number in range(FRAMES):
+            pixels = np.full((240, 320, 3), 128, np.uint8)
+            pixels[..., 0] = number * 5
+            if noise:
+                pixels = random.integers(0, 255, pixels.shape, np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = number + shift
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clips")
+    write_clip(folder / "index_last.mp4")
+    write_clip(folder / "index_first.mp4", movflags="faststart")
+    write_clip(folder / "fragmented.mp4", movflags="frag_keyframe+empty_moov+default_base_moof")
+    write_clip(folder / "noise.mp4", noise=True)
+    write_clip(folder / "late.mp4", shift=100)
+    write_clip(folder / "other.webm", codec="libvpx")
+    with av.open(str(folder / "sound.mp4"), "w") as out:
+        stream = out.add_stream("aac", rate=44100)
+        zeros = np.zeros((1, 1024), np.float32)
+        silence = av.AudioFrame.from_ndarray(zeros, format="fltp", layout="mono")
+        silence.sample_rate = 44100
+        out.mux(stream.encode(silence))
+        out.mux(stream.encode())
+    return folder
+
+
+def number_of(picture: Image.Image) -> int:
+    red, _, _ = picture.resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+    return round(red / 5)
+
+
+@pytest.mark.parametrize("name", ["index_last.mp4", "index_first.mp4", "late.mp4"])
+def test_examine_reads_the_facts_from_the_file(clips: Path, name: str) -> None:
+    path = clips / name
+    data = path.read_bytes()
+    assert examine(path) == ClipFacts(
+        width=320,
+        height=240,
+        fps=FPS,
+        frames=FRAMES,
+        duration_s=2.0,
+        codec="h264",
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def test_facts_become_the_records_clip(clips: Path) -> None:
+    clip = examine(clips / "index_last.mp4", sha256="known").as_clip("run.mp4")
+    assert (clip["path"], clip["sha256"], clip["frames"]) == ("run.mp4", "known", FRAMES)
+    assert json.loads(json.dumps(clip)) == clip
+
+
+def test_examine_trusts_a_hash_that_the_caller_has(clips: Path) -> None:
+    assert examine(clips / "index_last.mp4", sha256="known").sha256 == "known"
+
+
+def test_a_fragmented_clip_that_names_no_count_still_has_its_length(clips: Path) -> None:
+    facts = examine(clips / "fragmented.mp4")
+    assert facts.duration_s == pytest.approx(2.0, abs=0.05)
+    assert (facts.width, facts.fps, facts.codec) == (320, FPS, "h264")
+
+
+@pytest.mark.parametrize("name", ["index_last.mp4", "index_first.mp4", "fragmented.mp4"])
+@pytest.mark.parametrize("missing", [1, 40, 500, 0.1, 0.5, 0.9])
+def test_a_clip_that_was_cut_off_is_refused(
+    clips: Path, tmp_path: Path, name: str, missing: float
+) -> None:
+    data = (clips / name).read_bytes()
+    gone = missing if isinstance(missing, int) else int(len(data) * missing)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data[:-gone])
+    with pytest.raises(ClipError, match=r"cut\.mp4") as caught:
+        examine(cut)
+    assert "paid for" in caught.value.money
+    assert caught.value.todo
+    assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "no MP4 video"),
+        (b"<html>Not found</html>", "no MP4 video"),
+        (
+            b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:2,\nindex_last.mp4\n#EXT-X-ENDLIST\n",
+            "no MP4 video",
+        ),
+    ],
+)
+def test_what_is_no_video_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
+    path = tmp_path / "answer.mp4"
+    path.write_bytes(data)
+    with pytest.raises(ClipError, match=why):
+        examine(path)
+
+
+def box(name: bytes, body: bytes, head: int = 0) -> bytes:
+    """Write an MP4 box, its length in 8 bytes where `head` is 1, open-ended where it is 0."""
+    long = (16 + len(body)).to_bytes(8) if head == 1 else b""
+    return head.to_bytes(4) + name + long + body
+
+
+@pytest.mark.parametrize("head", [0, 1])
+def test_boxes_with_long_and_open_lengths(clips: Path, tmp_path: Path, head: int) -> None:
+    data = (clips / "index_last.mp4").read_bytes() + box(b"free", bytes(99), head)
+    path = tmp_path / "more.mp4"
+    path.write_bytes(data)
+    assert examine(path).frames == FRAMES
+    path.write_bytes(data[:-50])
+    if head == 0:
+        assert examine(path).bytes == len(data) - 50
+    else:
+        with pytest.raises(ClipError, match="cut off: 50 of its"):
+            examine(path)
+
+
+@pytest.mark.parametrize("read", [examine, poster, lambda path: frame_at(path, "last")])
+def test_a_clip_whose_pictures_are_gone_is_refused(
+    clips: Path, tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    data = bytearray((clips / "index_last.mp4").read_bytes())
+    start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
+    data[start:end] = bytes(end - start)
+    path = tmp_path / "empty.mp4"
+    path.write_bytes(data)
+    with pytest.raises(ClipError, match=r"empty\.mp4"):
+        read(path)
+
+
+def test_other_containers_are_refused(clips: Path) -> None:
+    with pytest.raises(ClipError, match="no MP4 video"):
+        examine(clips / "other.webm")
+
+
+def test_sound_alone_is_refused(clips: Path) -> None:
+    with pytest.raises(ClipError, match="has no video"):
+        examine(clips / "sound.mp4")
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ClipError, match=r"There is no file gone\.mp4"):
+        examine(tmp_path / "gone.mp4")
+    with pytest.raises(ClipError, match="no MP4 video"):
+        examine(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["index_last.mp4", "late.mp4"])
+def test_frame_at_gives_the_picture_shown_then(clips: Path, name: str) -> None:
+    path = clips / name
+    seen = {t: number_of(frame_at(path, t)) for t in (0, 0.5, 0.51, 1.0, 1.96, 2.0)}
+    assert seen == {0: 0, 0.5: 12, 0.51: 12, 1.0: 25, 1.96: 49, 2.0: 49}
+    assert number_of(frame_at(path, "first")) == 0
+    assert number_of(frame_at(path, "last")) == FRAMES - 1
+    assert frame_at(path, "last").size == (320, 240)
+
+
+@pytest.mark.parametrize("seconds", [-0.1, 2.1, float("nan"), float("inf")])
+def test_frame_at_names_the_length_when_there_is_no_such_time(clips: Path, seconds: float) -> None:
+    with pytest.raises(ClipError, match=r"it is 2\.00 s long"):
+        frame_at(clips / "index_last.mp4", seconds)
+
+
+def test_poster_is_a_small_jpeg_from_a_tenth_of_the_clip(clips: Path) -> None:
+    data = poster(clips / "index_last.mp4")
+    picture = Image.open(BytesIO(data))
+    assert (picture.format, picture.size) == ("JPEG", (320, 240))
+    assert len(data) <= 6000
+    assert number_of(picture) == pytest.approx(5, abs=1)
+    assert Image.open(BytesIO(poster(clips / "index_last.mp4", width=100))).size == (100, 75)
+    # A clip is never blown up.
+    assert Image.open(BytesIO(poster(clips / "index_last.mp4", width=999))).width == 320
+
+
+@pytest.mark.parametrize("max_bytes", [6000, 2000, 700])
+def test_poster_shrinks_until_it_fits(clips: Path, max_bytes: int) -> None:
+    data = poster(clips / "noise.mp4", max_bytes=max_bytes)
+    assert len(data) <= max_bytes
+    assert Image.open(BytesIO(data)).width < 320
+
+
+def test_poster_that_cannot_fit_says_so(clips: Path) -> None:
+    with pytest.raises(ValueError, match="as few as 10 bytes"):
+        poster(clips / "index_last.mp4", max_bytes=10)
+
+
+def all_or_clip_error(path: Path) -> None:
+    try:
+        facts = examine(path)
+    except ClipError as error:
+        assert error.todo  # noqa: PT017 - both outcomes are right
+        return
+    assert facts.width > 0
+    assert facts.duration_s > 0
+    assert facts.bytes == path.stat().st_size
+
+
+@given(data=st.binary(max_size=400), brand=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_bytes_are_a_clip_or_a_clip_error(tmp_path: Path, data: bytes, brand: bool) -> None:
+    path = tmp_path / "any.mp4"
+    path.write_bytes((b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" if brand else b"") + data)
+    all_or_clip_error(path)
+
+
+@given(data=st.data())
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+)
+def test_a_damaged_clip_is_a_clip_or_a_clip_error(
+    clips: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(["index_last.mp4", "index_first.mp4", "fragmented.mp4"]))
+    broken = bytearray((clips / name).read_bytes())
+    # Damage to the index, which is some 2 kB at either end, is what leads a reader astray.
+    ends = st.integers(0, 2000) | st.integers(len(broken) - 2000, len(broken) - 1)
+    for place, value in data.draw(st.lists(st.tuples(ends, st.integers(0, 255)), max_size=8)):
+        broken[place] = value
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(broken[: data.draw(st.integers(0, len(broken)))])
+    all_or_clip_error(path)

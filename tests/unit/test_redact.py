@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import base64
+import json as plain_json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hailuo_jupyter import redact
+
+SECRET = "SG_0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redact, "_secrets", set())
+
+
+# Printable ASCII is what a key can be; anything else must be found too.
+keys = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40)
+odd_keys = st.text(min_size=8, max_size=16)
+secrets = (keys | odd_keys).filter(lambda s: s not in redact.MARK)
+surroundings = st.text(max_size=20) | st.sampled_from(
+    [
+        "https://host/path?sig=",
+        "Authorization: ",
+        '{"x-api-key": "',
+        "[redacted]",
+        "data:a/b;base64,",
+    ]
+)
+
+
+@given(secrets, surroundings, surroundings)
+@example("]abcdefg", "]abcdefg", "abcdefg")
+@example("abcdefgh.com", "https://ABCDEFGH.com/", "")
+def test_a_secret_is_nowhere_in_a_text(secret: str, before: str, after: str) -> None:
+    assert secret not in redact.text(before + secret + after, [secret])
+
+
+@given(keys, surroundings, surroundings)
+def test_a_secret_is_nowhere_in_any_disguise(secret: str, before: str, after: str) -> None:
+    raw = f"user:{secret}!".encode()
+    disguises = [
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        plain_json.dumps(secret)[1:-1],
+    ]
+    disguises += [base64.b64encode(raw[cut:]).decode() for cut in range(3)]
+    disguises += [base64.urlsafe_b64encode(raw[cut:]).decode().rstrip("=") for cut in range(3)]
+    for disguise in disguises:
+        shown = redact.text(f"{before} {disguise} {after}", [secret])
+        assert not _can_be_read(secret, shown)
+        assert _can_be_read(secret, disguise)  # or the test would find nothing at all
+
+
+def _can_be_read(secret: str, shown: str) -> bool:
+    if secret in shown or secret in unquote(shown) or secret in re.sub(r"\\(.)", r"\1", shown):
+        return True
+    for run in re.findall(r"[A-Za-z0-9+/_-]{8,}", shown):
+        for start in range(4):
+            part = run[start:].replace("-", "+").replace("_", "/")
+            part += "A" * (-len(part) % 4)
+            if secret.encode() in base64.b64decode(part):
+                return True
+    return False
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def _put(value: Any, secret: str) -> Any:
+    """Put the secret before and after every string, names too."""
+    if isinstance(value, str):
+        return f"{value}{secret}{value}"
+    if isinstance(value, list):
+        return [_put(inner, secret) for inner in value]
+    if isinstance(value, dict):
+        return {_put(name, secret): _put(inner, secret) for name, inner in value.items()}
+    return value
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shape(inner) for inner in value]
+    if isinstance(value, dict):
+        return [_shape(inner) for inner in value.values()]
+    return type(value)
+
+
+@given(json_values, keys)
+def test_a_secret_is_nowhere_in_json_and_the_shape_stays(value: Any, secret: str) -> None:
+    redact.register(secret)
+    given_value = _put(value, secret)
+    shown = redact.json(given_value)
+    assert secret not in repr(shown)
+    assert _shape(shown) == _shape(given_value)
+    assert redact.json(shown) == shown
+    redact._secrets.clear()
+
+
+@given(st.text(max_size=60) | st.builds("{}{}{}".format, surroundings, surroundings, surroundings))
+def test_text_and_link_are_idempotent(value: str) -> None:
+    once = redact.text(value)
+    assert redact.text(once) == once
+    cut = redact.link(value)
+    assert redact.link(cut) == cut
+
+
+@given(keys.filter(str.isalnum), st.sampled_from(["sig", "X-Amz-Signature", "token", "Expires2"]))
+def test_a_link_loses_its_query(secret: str, name: str) -> None:
+    url = f"https://me:{secret}@cdn.example.com/a/b.mp4?{name}={secret}&Expires=1750446300#{secret}"
+    assert redact.link(url) == "https://cdn.example.com/a/b.mp4?Expires=1750446300"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "https://h.example/c.mp4?X-Amz-Date=20251120T140000Z&X-Amz-Expires=3600&X-Amz-Signature=ab",
+            "https://h.example/c.mp4?X-Amz-Date=20251120T140000Z&X-Amz-Expires=3600",
+        ),
+        (
+            "https://h.example/c.mp4?se=2025-06-20T18%3A05%3A00Z&sig=abc",
+            "https://h.example/c.mp4?se=2025-06-20T18:05:00Z",
+        ),
+        ("https://h.example:8443/c.mp4?Expires=never", "https://h.example:8443/c.mp4"),
+        ("http://[::1]:80/x?y", "http://[::1]:80/x"),
+        ("https://user:pa/ss@host/x", "[redacted]"),
+        ("https://[broken", "[redacted]"),
+        ("ftp://host/key", "[redacted]"),
+        ("", ""),
+        ("data:image/png;base64,AAAA", "data:image/png;base64,[3 bytes]"),
+        (
+            "https://api.segmind.com/v2/minimax-hailuo-2",
+            "https://api.segmind.com/v2/minimax-hailuo-2",
+        ),
+    ],
+)
+def test_links(url: str, shown: str) -> None:
+    assert redact.link(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Authorization: Bearer abc.def-ghi", "Authorization: [redacted]"),
+        ("{'x-api-key': 'abcdef', 'a': 'b'}", "{'x-api-key': '[redacted]', 'a': 'b'}"),
+        ("[(b'x-api-key', b'abcdef')]", "[(b'x-api-key', b'[redacted]')]"),
+        ('{"authorization": "Basic dTpw"}', '{"authorization": "[redacted]"}'),
+        ("sent Bearer abcdefgh12345", "sent Bearer [redacted]"),
+        (f"key {SECRET} here", "key [redacted] here"),
+        ("(see https://h.example/p?sig=ab).", "(see https://h.example/p)."),
+        ("https:\\/\\/h.example\\/p?sig=ab", "https://h.example/p"),
+        ("a cat, authorization is a long word", "a cat, authorization is a long word"),
+        ("two waves crash; a dog: barks", "two waves crash; a dog: barks"),
+    ],
+)
+def test_texts(value: str, shown: str) -> None:
+    assert redact.text(value) == shown
+
+
+def test_json_by_names() -> None:
+    value = {
+        "X-Api-Key": "abc",
+        "token": None,
+        "usage": {"tokens": 5},
+        "list": ("a", 1),
+        "api_key": ["k"],
+    }
+    assert redact.json(value) == {
+        "X-Api-Key": "[redacted]",
+        "token": None,
+        "usage": {"tokens": 5},
+        "list": ("a", 1),
+        "api_key": ["[redacted]"],
+    }
+
+
+def test_short_words_are_not_secrets() -> None:
+    redact.register("short")
+    redact.register("redacted")
+    assert redact.text("a short [redacted] text") == "a short [redacted] text"
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    lines: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    handler = Handler()
+    names = ("httpx", "httpcore.http11", "hailuo_jupyter.engine.test")
+    for name in names:
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    redact.install()
+    redact.install()
+    yield lines
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+
+
+def test_log_lines_of_httpx_are_redacted(logged: list[str]) -> None:
+    logging.getLogger("httpx").info(
+        'HTTP Request: %s %s "%s %d %s"',
+        "GET",
+        "https://h.example/c.mp4?sig=abc",
+        "HTTP/1.1",
+        200,
+        "OK",
+    )
+    logging.getLogger("httpcore.http11").debug("headers=%r", [(b"x-api-key", b"abcdef")])
+    assert logged == [
+        'HTTP Request: GET https://h.example/c.mp4 "HTTP/1.1 200 OK"',
+        "headers=[(b'x-api-key', b'[redacted]')]",
+    ]
+    assert (
+        len(
+            [f for f in logging.getLogger("httpx").filters if isinstance(f, redact.RedactingFilter)]
+        )
+        == 1
+    )
+
+
+def test_tracebacks_and_wrong_arguments_are_redacted(logged: list[str]) -> None:
+    redact.register("hunter2hunter2")
+    logger = logging.getLogger("hailuo_jupyter.engine.test")
+    try:
+        Path("hunter2hunter2/file").read_bytes()
+    except OSError:
+        logger.exception("failed")
+    logger.info("%d", "hunter2hunter2")
+    assert "[redacted]/file" in logged[0]
+    assert "Traceback" in logged[0]
+    assert "hunter2" not in "".join(logged)
