@@ -380,9 +380,8 @@ def _value(provider: Provider, choice: Choice, value: object) -> str | int:
         if _spelled(known) == _spelled(value):
             return known
     values = [str(known) for known in choice.values]
-    others = _who_has(provider, choice.name, value)
     raise OptionError(
-        f"{provider.title} has no --{choice.name} {_shown(value)}{others}.",
+        f"{provider.title} has no --{choice.name} {_shown(value)}.",
         money=NOTHING_SENT,
         todo=_did_you_mean(value, values) + f"Choose one of {', '.join(values)}.",
     )
@@ -397,21 +396,16 @@ def _lacks_option(provider: Provider, name: object, value: object) -> OptionErro
     names = [choice.name for choice in provider.choices]
     has = f"It has {', '.join(f'--{known}' for known in names)}."
     return OptionError(
-        f"{provider.title} has no --{_shown(name)}{_who_has(provider, name)}.",
+        f"{provider.title} has no --{_shown(name)}{_who_has(name)}.",
         money=NOTHING_SENT,
         todo=next(matching, None) or near.get("*") or _did_you_mean(name, names) + has,
     )
 
 
-def _who_has(provider: Provider, name: object, value: object = None) -> str:
-    """Say which other provider has an option, or a value of it."""
-    for other in providers():
-        choice = other.choice(str(name))
-        if choice is None or other.dialect == provider.dialect:
-            continue
-        if value is None or any(_spelled(known) == _spelled(value) for known in choice.values):
-            return f"; {other.title} has (--provider {other.name})"
-    return ""
+def _who_has(name: object) -> str:
+    """Say which provider has an option."""
+    having = (one for one in providers() if one.choice(str(name)) is not None)
+    return next((f"; {one.title} has (--provider {one.name})" for one in having), "")
 
 
 def _spelled(value: object) -> str:
@@ -421,7 +415,7 @@ def _spelled(value: object) -> str:
 def _shown(value: object) -> str:
     """Show what somebody typed: on one line, never long, never unprintable."""
     text = str(value)
-    text = text if len(text) <= 40 else f"{text[:40]}…"  # noqa: PLR2004 - a line's share
+    text = text if len(text) <= 40 else f"{text[:40]}…"
     return text if text.isprintable() and text.strip() == text else ascii(text)
 
 

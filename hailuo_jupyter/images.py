@@ -123,7 +123,7 @@ def open_frame(
         If it is not found, unreadable or outside a limit; the message gives the measured value,
         the limit and a way out.
     """
-    from PIL import Image  # noqa: PLC0415 - slow to import, and not every run has a frame
+    from PIL import Image
 
     if isinstance(source, str | os.PathLike):
         text = os.fspath(source)
@@ -300,7 +300,7 @@ def _check_shape(width: int, height: int, role: str, limits: FrameLimits) -> Non
 
 def _encoded(data: bytes, source: str, role: str, limits: FrameLimits) -> Frame:
     """Check the bytes of a file: size and header first, then decode it wholly."""
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
+    from PIL import Image, UnidentifiedImageError
 
     _check_bytes(len(data), role, limits)
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -369,7 +369,7 @@ def _orientation(image: Image.Image) -> object:
 
 
 def _upright(image: Image.Image, name: str) -> bytes:
-    from PIL import ImageOps  # noqa: PLC0415
+    from PIL import ImageOps
 
     turned = ImageOps.exif_transpose(image)
     return _encode(turned, name, quality=95, icc_profile=image.info.get("icc_profile"))
@@ -383,7 +383,7 @@ def _encode(image: Image.Image, name: str, **how: object) -> bytes:
 
 def _picture(image: Image.Image, role: str, limits: FrameLimits) -> Frame:
     """Check a picture in memory and encode it as PNG, which loses nothing."""
-    from PIL import ImageOps  # noqa: PLC0415
+    from PIL import ImageOps
 
     _check_shape(*image.size, role, limits)
     try:
@@ -429,7 +429,7 @@ def _plain(image: Image.Image, role: str) -> Image.Image:
 
 
 def _from_array(source: SupportsArrayInterface, role: str) -> Image.Image:
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image
 
     try:
         interface = source.__array_interface__
@@ -438,8 +438,8 @@ def _from_array(source: SupportsArrayInterface, role: str) -> Image.Image:
         raise _refused(
             f"The {role} is no readable array: {error}.", "Give a numpy array."
         ) from error
-    channels_last = len(shape) == 3 and shape[2] in {3, 4}  # noqa: PLR2004 - rows, columns, colours
-    if not (len(shape) == 2 or channels_last):  # noqa: PLR2004 - rows and columns
+    channels_last = len(shape) == 3 and shape[2] in {3, 4}
+    if not (len(shape) == 2 or channels_last):
         raise _refused(
             f"The {role} is an array of shape {shape}; it has to be (height, width), "
             "(height, width, 3) or (height, width, 4).",

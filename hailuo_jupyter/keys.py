@@ -74,7 +74,7 @@ def store(provider: str, value: str) -> None:
         import keyring
 
         keyring.set_password(_SERVICE, provider, value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - keyring's backends raise whatever their system does
         raise SettingsError(
             f"The key could not be put into a keyring ({type(error).__name__}).",
             todo="Install the extra 'keyring', or use %hailuo key without --keyring, or the environment.",

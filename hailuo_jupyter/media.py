@@ -168,7 +168,7 @@ def poster(path: Path, *, width: int = 320, max_bytes: int = 6000) -> bytes:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the file's video stream, and turn every complaint of FFmpeg's into a ClipError."""
-    import av  # noqa: PLC0415 - slow to import, and only clips need it
+    import av
 
     try:
         # The demuxer is named, since a playlist or script in a clip's place could make FFmpeg open
@@ -220,7 +220,7 @@ def _check_whole(path: Path) -> None:
             length = int.from_bytes(header[:4])
             if length == 1:
                 length = int.from_bytes(header[8:16])
-            if length < 8:  # noqa: PLR2004 - no box is shorter than its header: up to the end
+            if length < 8:
                 return
             place += length
     if place > end:

@@ -29,7 +29,7 @@ def _writable(value: object) -> object:
     return _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
-def _clean(value: Any) -> Any:  # noqa: ANN401 -- JSON of any shape
+def _clean(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(_writable(str(name))): _clean(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

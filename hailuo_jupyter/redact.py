@@ -124,7 +124,7 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
     return _settled(value, _by_form, secrets)
 
 
-def json(value: Any) -> Any:  # noqa: ANN401 -- JSON of any shape
+def json(value: Any) -> Any:
     """Copy a JSON value and take out what must not be seen.
 
     Parameters
@@ -272,7 +272,7 @@ def _in_base64(secret: str) -> Iterable[str]:
         yield edge + "".join(also.get(char, char) for char in inner) + edge + "={0,2}"
 
 
-def _json_copy(value: Any, *, secret: bool) -> Any:  # noqa: ANN401
+def _json_copy(value: Any, *, secret: bool) -> Any:
     if isinstance(value, str):
         return MARK if secret and value else text(value)
     if isinstance(value, Mapping):

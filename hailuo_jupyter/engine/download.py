@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from hailuo_jupyter.errors import ClipError, DiskError, DiskFull, FolderNotWritable, HailuoError
@@ -26,7 +27,7 @@ _LARGEST = 2 * 1000**3
 _FETCHED_LATER = "The clip is paid for and stays at the provider for a while."
 
 
-class LinkGone(Exception):  # noqa: N818 - it names an outcome
+class LinkGone(Exception):
     """The link does not lead to the clip any more; the provider may give a new one."""
 
 
@@ -189,10 +190,8 @@ def check_folder(folder: Path) -> None:
             f"There are only {room // 1000**2} MB left for clips in {folder.name!r}."
         )
     finally:
-        try:
+        with suppress(OSError):  # the folder is not there, or does not take files: said above
             probe.unlink(missing_ok=True)
-        except OSError:
-            pass  # the folder is not there, or does not take files: said above
     raise type(problem)(
         problem.what,
         money="Nothing was sent and nothing was paid.",

@@ -85,7 +85,7 @@ async def _link(hand: Hand, since: Stopwatch, failures: int) -> str | None:
         hand.learned(State.FAILED, "result", news)
         await hand.write_sidecar()
         raise Parked
-    if news.link is None and failures >= 2:  # noqa: PLR2004 - it may come a moment later
+    if news.link is None and failures >= 2:
         _undownloaded(hand, _no_link(hand))
     elif news.link is not None and hand.row.state is State.DOWNLOADING:
         hand.learned(State.DOWNLOADING, "result", news)

@@ -29,11 +29,11 @@ from hailuo_jupyter.states import State
 logger = logging.getLogger(__name__)
 
 
-class Parked(Exception):  # noqa: N818 - it names an outcome
+class Parked(Exception):
     """The run waits for the person; its problem tells why."""
 
 
-class Overtaken(Exception):  # noqa: N818 - it names an outcome
+class Overtaken(Exception):
     """Another process has taken this run on."""
 
 
@@ -210,7 +210,7 @@ class Hand:
             problem = error
         except ProviderDown as error:
             problem = error
-        if failures >= 2:  # noqa: PLR2004 - one or two in a row are ordinary
+        if failures >= 2:
             self.note(problem)
         return None
 

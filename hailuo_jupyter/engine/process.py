@@ -28,7 +28,7 @@ def engine() -> Engine:
 
 def shut_down() -> None:
     """Stop this process's engine, if there is one."""
-    global _engine  # noqa: PLW0603
+    global _engine
     with _lock:
         running, _engine = _engine, None
     if running is not None:
@@ -36,8 +36,8 @@ def shut_down() -> None:
 
 
 def _forget_in_child() -> None:
-    """A fork has the parent's memory but not its threads: the child starts anew."""
-    global _engine, _lock  # noqa: PLW0603
+    """Start anew in a forked child, which has the parent's memory but not its threads."""
+    global _engine, _lock
     _engine, _lock = None, threading.Lock()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from hailuo_jupyter import errors
 from hailuo_jupyter.engine import waiting
@@ -31,7 +31,7 @@ class Run:
     __slots__ = ("_engine", "_run_id")
 
     #: How the run shows itself in a notebook. The layer that knows IPython puts it here.
-    show: Callable[[Run], dict[str, Any]] | None = None
+    show: ClassVar[Callable[[Run], None] | None] = None
 
     def __init__(self, run_id: str, engine: Engine) -> None:
         self._run_id, self._engine = run_id, engine
@@ -104,7 +104,7 @@ class Run:
         yield from waiting.awaiting(lambda: self.done)
         return self._outcome(True, None)
 
-    def _outcome(self, done: bool, timeout: float | None) -> Run:  # noqa: FBT001
+    def _outcome(self, done: bool, timeout: float | None) -> Run:
         row = self._engine.row(self._run_id)
         if not done:
             raise errors.WaitTimeout(
@@ -145,5 +145,9 @@ class Run:
     def __hash__(self) -> int:
         return hash(self._run_id)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return Run.show(self) if Run.show else {"text/plain": repr(self)}
+    def _ipython_display_(self) -> None:
+        """Show the run live; IPython calls this for a cell's last expression and by `display`."""
+        if Run.show is not None:
+            Run.show(self)
+        else:
+            print(repr(self))  # noqa: T201 - what IPython would do without this method

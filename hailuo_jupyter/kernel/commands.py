@@ -10,12 +10,11 @@ from typing import Any
 
 from hailuo_jupyter import catalogue, keys
 from hailuo_jupyter.engine import process
-from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import HailuoError, OptionError
 from hailuo_jupyter.kernel import options, origin
 from hailuo_jupyter.kernel.commands_list import COMMANDS
-from hailuo_jupyter.kernel.display import Showing
+from hailuo_jupyter.kernel.display import bring_up_to_date, show
 from hailuo_jupyter.kernel.dry_run import price_words
 from hailuo_jupyter.kernel.options import Line, Option, Takes
 from hailuo_jupyter.runlog.schema import Row
@@ -100,12 +99,7 @@ def _runs(read: Line, _ip: Any) -> None:
 
 def _show(read: Line, ip: Any) -> None:
     engine = process.engine()
-    show_run(engine, engine.run(read.words[0]), ip)
-
-
-def show_run(engine: Engine, run: Run, ip: Any) -> None:
-    """Show a run in the running cell, live while it goes on."""
-    Showing(engine, [run], origin.audience(ip), origin.notebook().folder).open()
+    show(engine, [engine.run(read.words[0])], ip)
 
 
 def _resume(_read: Line, ip: Any) -> None:
@@ -115,7 +109,7 @@ def _resume(_read: Line, ip: Any) -> None:
         _say("Nothing waits to be watched or fetched.")
         return
     _say(f"{len(taken)} run(s) are watched or fetched again; nothing was sent.")
-    Showing(engine, taken, origin.audience(ip), origin.notebook().folder).open()
+    show(engine, taken, ip)
 
 
 def _wait(read: Line, ip: Any) -> None:
@@ -125,9 +119,7 @@ def _wait(read: Line, ip: Any) -> None:
     else:
         runs = [Run(row.run_id, engine) for row in _rows_here(limit=200) if row.state in IN_FLIGHT]
     if origin.audience(ip) is origin.Audience.PARALLEL:
-        from hailuo_jupyter.kernel import headless
-
-        headless.bring_up_to_date()
+        bring_up_to_date()
     failed: HailuoError | None = None
     for each in runs:
         try:

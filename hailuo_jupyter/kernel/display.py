@@ -15,10 +15,11 @@ from typing import Any
 from uuid import uuid4
 
 from hailuo_jupyter import media
-from hailuo_jupyter.engine import waiting
+from hailuo_jupyter.engine import process, waiting
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import ClipError
+from hailuo_jupyter.kernel import origin
 from hailuo_jupyter.kernel.bundle import bundle
 from hailuo_jupyter.kernel.origin import Audience
 from hailuo_jupyter.kernel.view import RunView, view
@@ -29,6 +30,63 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at a card's clock.
 _TICK_S = 1.0
+
+
+#: Displays of an executor that lets cells return at once; its last cell brings them up to date.
+_kept: list[Showing] = []
+
+
+def show(
+    engine: Engine,
+    runs: Sequence[Run],
+    ip: Any | None,
+    *,
+    wait: bool = False,
+    embed: bool = False,
+    saved: frozenset[str] = frozenset(),
+) -> None:
+    """Show runs in the running cell, as suits whoever reads its output.
+
+    A front end gets a live card, which goes on after the cell. Under an executor the cell waits, or
+    (`jupyter hailuo execute`) `bring_up_to_date` does at the notebook's end. A terminal gets a line
+    for each run.
+
+    Parameters
+    ----------
+    engine, runs
+        What is shown.
+    ip
+        The shell, or None in a script.
+    wait
+        Return when the runs have ended.
+    embed, saved
+        See `Showing`.
+    """
+    audience = origin.audience(ip)
+    if audience is Audience.SCRIPT:
+        return
+    folder = origin.notebook().folder
+    showing = Showing(engine, runs, audience, folder, embed=embed, saved=saved)
+    showing.open()
+    if audience is Audience.PARALLEL and not wait:
+        _kept.append(showing)
+    elif wait or audience is Audience.HEADLESS:
+        showing.follow()
+
+
+def show_run(run: Run) -> None:
+    """Show one run, for IPython's display of a `Run`."""
+    show(process.engine(), [run], origin.shell())
+
+
+def bring_up_to_date() -> None:
+    """Wait, on the main thread, for the runs of every display that was kept, and update it.
+
+    nbclient applies an update only while a cell runs, and then to whichever earlier output has its
+    display id.
+    """
+    while _kept:
+        _kept.pop(0).follow()
 
 
 class Showing:
@@ -165,7 +223,7 @@ class Showing:
             # ipykernel 7.0 has no parent header outside a cell; the next update may have one.
             logger.debug("an update of display %s was not sent", self._display_id)
 
-    def _ended(self, live: bool) -> bool:  # noqa: FBT001
+    def _ended(self, live: bool) -> bool:
         return not live and all(row.state is State.COMPLETED for row in self._rows())
 
     async def _keep_up(self) -> None:

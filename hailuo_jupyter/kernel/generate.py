@@ -90,11 +90,11 @@ def choose_provider(settings: Hailuo, named: str | None, folder: Path) -> tuple[
         return with_key[0], ""
     chosen_one = with_key[0]
     others = ", ".join(p.name for p in with_key[1:])
-    return (
-        chosen_one,
+    remark = (
         f"There are keys for {chosen_one.name} and {others}; {chosen_one.name} is used. "
-        "Choose with --provider or %config Hailuo.provider.",
+        "Choose with --provider or %config Hailuo.provider."
     )
+    return chosen_one, remark
 
 
 def request_of(wish: Wish, provider: Provider, settings: Hailuo, folder: Path) -> Request:
@@ -207,6 +207,15 @@ def answered(engine: Engine, placed: Sequence[Placed], began: float) -> HailuoEr
     runs = [each.run for each in placed]
     engine.wait_answers(runs, max(0.0, ANSWER_S - (time.monotonic() - began)))
     return next((error for run in runs if (error := refusal(run))), None)
+
+
+def _show(run: Run) -> None:
+    from hailuo_jupyter.kernel.display import show_run
+
+    show_run(run)
+
+
+Run.show = _show
 
 
 def generate(

@@ -98,25 +98,22 @@ def run_cell(line: str, cell: str, ip: Any) -> None:
     if wish.name:
         ip.user_ns[wish.name] = runs if wish.count > 1 else runs[0]
 
-    from hailuo_jupyter.engine.decide import Act
-    from hailuo_jupyter.kernel.display import Showing
-
-    audience, notebook = origin.audience(ip), origin.notebook()
-    showing = Showing(
-        engine,
-        runs,
-        audience,
-        notebook.folder,
-        embed=read.flag("embed") or settings.embed,
-        saved=frozenset(each.run.run_id for each in placed if each.act is Act.SHOW),
-    )
     # One refused run is told by its error alone; beside others it shows its place.
     if error is None or len(runs) > 1:
-        showing.open()
+        from hailuo_jupyter.engine.decide import Act
+        from hailuo_jupyter.kernel.display import show
+
+        show(
+            engine,
+            runs,
+            ip,
+            wait=read.flag("wait") and error is None,
+            embed=read.flag("embed") or settings.embed,
+            saved=frozenset(each.run.run_id for each in placed if each.act is Act.SHOW),
+        )
     if error is not None:
         raise error
-    if read.flag("wait") or audience is origin.Audience.HEADLESS:
-        showing.follow()
+    if read.flag("wait") or origin.audience(ip) is origin.Audience.HEADLESS:
         for run in runs:
             run.wait()
 

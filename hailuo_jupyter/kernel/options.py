@@ -179,6 +179,5 @@ def help_text(usage: str, options: Sequence[Option]) -> str:
     width = max(len(option.usage) for option in options)
     width = min(width, 34)
     lines = [usage, "", "Options:"]
-    for option in options:
-        lines.append(f"  {option.usage:<{width}}  {option.help}")
+    lines += [f"  {option.usage:<{width}}  {option.help}" for option in options]
     return "\n".join(lines)

@@ -17,6 +17,7 @@ class _Filler(string.Formatter):
     """str.format's own fields (attributes, indexes, format specs; no calls) over a namespace."""
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        del args  # a prompt has no positional fields
         if isinstance(key, int):
             raise PromptError(
                 f"There is a field without a name ({{{key}}} or {{}}).",

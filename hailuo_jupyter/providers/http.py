@@ -25,11 +25,11 @@ _ANSWER_BYTES = 8 * 1024 * 1024
 _REDIRECTS = 5
 
 
-class Unsent(Exception):  # noqa: N818 - it names an outcome
+class Unsent(Exception):
     """The connection could not be made: nothing arrived."""
 
 
-class Lost(Exception):  # noqa: N818 - it names an outcome
+class Lost(Exception):
     """The connection broke after something may have been sent."""
 
 

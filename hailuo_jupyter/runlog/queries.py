@@ -68,7 +68,7 @@ def _not_found(connection: sqlite3.Connection, given: str, several: list[str]) -
     if several:
         return RunNotFound(
             f"More than one run is called {given!a}: {', '.join(several[:5])}"
-            + (", …." if len(several) > 5 else "."),  # noqa: PLR2004
+            + (", …." if len(several) > 5 else "."),
             money=_NOTHING_BOUGHT,
             todo="Give more of its id.",
         )

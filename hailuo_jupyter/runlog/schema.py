@@ -67,7 +67,7 @@ class Row:
         ValueError
             If a newer version wrote it in a format that this one does not know.
         """
-        from hailuo_jupyter.record import Record  # noqa: PLC0415 -- pydantic loads at first use
+        from hailuo_jupyter.record import Record
 
         return Record.from_json(self.record_json)
 

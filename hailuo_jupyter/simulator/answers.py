@@ -43,7 +43,7 @@ class Answer:
         """Return the content type: the header given, else JSON."""
         return self.headers.get("Content-Type", "application/json; charset=utf-8")
 
-    def with_body(self, body: Any, **headers: str) -> Answer:  # noqa: ANN401  (any JSON value)
+    def with_body(self, body: Any, **headers: str) -> Answer:
         """Return the same answer with another body (``Content_Type`` names a header)."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(self, body=body, headers={**self.headers, **named})

@@ -85,7 +85,7 @@ def rewrite(fault: Fault, answer: Answer, around: Circumstances) -> Answer | Non
     return _REWRITES[fault.name](fault, answer, around)
 
 
-def _wrong(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+def _wrong(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _wrong(inner) for name, inner in value.items()}
     if isinstance(value, str):
@@ -98,7 +98,7 @@ def _wrong(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
 _Rewriter = Callable[[Fault, Answer, Circumstances], Answer | None]
 
 
-def _changed(answer: Answer, **values: Any) -> Answer:  # noqa: ANN401
+def _changed(answer: Answer, **values: Any) -> Answer:
     return replace(answer, body={**answer.body, **values})
 
 
@@ -202,7 +202,7 @@ def _missing(_: Fault, answer: Answer, __: Circumstances) -> Answer | None:
     return replace(answer, body=_without_nulls(answer.body))
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
+def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
     return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value

@@ -48,24 +48,24 @@ _CALLS = ("submit", "status", "result", "upload", "account")
 _LOOKS = ("status", "result")
 
 
-def _instead(name: str, text: str, status: int, **details: Any) -> FaultKind:  # noqa: ANN401
+def _instead(name: str, text: str, status: int, **details: Any) -> FaultKind:
     settings = {"status": status, "body": None, "headers": None, "accepted": False, **details}
     return FaultKind(name, text, Effect.INSTEAD, _ALL, settings)
 
 
-def _spoil(name: str, text: str, **details: Any) -> FaultKind:  # noqa: ANN401
+def _spoil(name: str, text: str, **details: Any) -> FaultKind:
     return FaultKind(name, text, Effect.SPOIL, _CALLS, details)
 
 
-def _rewrite(name: str, text: str, *stages: str, **details: Any) -> FaultKind:  # noqa: ANN401
+def _rewrite(name: str, text: str, *stages: str, **details: Any) -> FaultKind:
     return FaultKind(name, text, Effect.REWRITE, stages, details)
 
 
-def _job(name: str, text: str, **details: Any) -> FaultKind:  # noqa: ANN401
+def _job(name: str, text: str, **details: Any) -> FaultKind:
     return FaultKind(name, text, Effect.JOB, ("submit",), details)
 
 
-def _media(name: str, text: str, **details: Any) -> FaultKind:  # noqa: ANN401
+def _media(name: str, text: str, **details: Any) -> FaultKind:
     return FaultKind(name, text, Effect.MEDIA, ("media",), details)
 
 

@@ -107,7 +107,7 @@ class Fault:
         name: str,
         stage: str | None = None,
         count: int | None = 1,
-        **details: Any,  # noqa: ANN401
+        **details: Any,
     ) -> Fault:
         """Return a fault from one flat list of settings, as JSON and `Simulator.fault` give it."""
         own = {"skip", "prompt", "path", "key", "wire"}
@@ -119,7 +119,7 @@ class Fault:
         """What this fault is."""
         return FAULTS[self.name]
 
-    def detail(self, name: str) -> Any:  # noqa: ANN401  (each detail has its own type)
+    def detail(self, name: str) -> Any:
         """Return a detail's value, or its default."""
         return self.details.get(name, self.kind.details[name])
 

@@ -176,9 +176,7 @@ class Clip(FileExchange):
         else:
             await super().deliver(await self._meddle(fault, answer))
 
-    async def _meddle(
-        self, fault: Fault, answer: Answer
-    ) -> Answer:
+    async def _meddle(self, fault: Fault, answer: Answer) -> Answer:
         content = answer.content()
         if fault.name == "media-expired":
             return self.refusal(RefusedError(403, "Request has expired."))

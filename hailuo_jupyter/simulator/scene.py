@@ -180,7 +180,7 @@ def _sky(size: tuple[int, int], stops: tuple[str, str, str], dice: random.Random
     column = Image.new("RGB", (1, height))
     for y in range(height):
         share = min(1.0, y / (height * 0.72))
-        if share < 0.55:  # noqa: PLR2004  (where the middle colour stands)
+        if share < 0.55:
             colour = _mix(top, middle, share / 0.55)
         else:
             colour = _mix(middle, horizon, (share - 0.55) / 0.45)
@@ -291,4 +291,4 @@ def _plant_firs(
                 [((x - broad) * 2, low * 2), (x * 2, tip * 2), ((x + broad) * 2, low * 2)], fill=255
             )
         # Groves and gaps.
-        x += half * dice.uniform(0.7, 1.6) + (height * 0.16 if dice.random() < 0.12 else 0)  # noqa: PLR2004
+        x += half * dice.uniform(0.7, 1.6) + (height * 0.16 if dice.random() < 0.12 else 0)

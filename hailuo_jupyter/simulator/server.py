@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from types import TracebackType
 from typing import Any, Self
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from hailuo_jupyter.simulator.faults import Fault
 from hailuo_jupyter.simulator.ledger import Ledger, RequestEntry
@@ -50,7 +50,7 @@ class Simulator:
         self._seen = (0, time.monotonic())
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self.start() if self._thread is None else self
 
     def __exit__(
         self,
@@ -134,7 +134,7 @@ class Simulator:
         name: str,
         stage: str | None = None,
         count: int | None = 1,
-        **details: Any,  # noqa: ANN401  (each detail has its own type)
+        **details: Any,
     ) -> Fault:
         """Switch a fault on.
 
@@ -199,13 +199,16 @@ class Simulator:
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         app = application(self._world)
-        servers = []
-        sockets = [*bind_sockets(self.options.port, "127.0.0.1"), *bind_sockets(0, "127.0.0.1")]
-        for socket in sockets:
+        servers, ports = [], []
+        # The second port exists so that there is another host to be sent to.
+        for port in (self.options.port, 0):
+            # Not tornado's own function: it leaves the socket open when the port is taken.
+            listening = socket.create_server(("127.0.0.1", port))
+            listening.setblocking(False)
             server = HTTPServer(app, max_body_size=_MAX_BODY, max_buffer_size=_MAX_BODY)
-            server.add_socket(socket)
+            server.add_socket(listening)
             servers.append(server)
-        ports = [socket.getsockname()[1] for socket in sockets]
+            ports.append(listening.getsockname()[1])
         self._world.url = f"http://127.0.0.1:{ports[0]}"
         self._world.media_url = f"http://localhost:{ports[1]}"
         self._ready.set()

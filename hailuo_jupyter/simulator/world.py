@@ -187,7 +187,9 @@ class World:
         )
         self._bend(job, asking)
         if job.failure is None:
-            job.rendering = self._workers.submit(self._render, job, first, last, self.clock.flowed())
+            job.rendering = self._workers.submit(
+                self._render, job, first, last, self.clock.flowed()
+            )
         with self._lock:
             self._jobs[job.id] = job
             self._by_media[job.media_id] = job
@@ -250,9 +252,7 @@ class World:
             raise RefusedError(404, "Not found") from problem
         return content + free_box(job.id)
 
-    def _render(
-        self, job: Job, first: Picture | None, last: Picture | None, begun: float
-    ) -> Path:
+    def _render(self, job: Job, first: Picture | None, last: Picture | None, begun: float) -> Path:
         options = self.options
         width, height = (max(16, side // options.shrink // 2 * 2) for side in job.size)
         plan = ClipPlan(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -95,7 +97,9 @@ def test_submit_wait_download(
 
 
 def test_run_is_one_submit(sim: Simulator, client: SegmindClient, monkeypatch: Any) -> None:
-    monkeypatch.setattr("segmind.v2.DEFAULT_POLL_INTERVAL_S", 0.05)
+    # `run` polls once a second and takes no interval.
+    hasty = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: time.sleep(0.05))
+    monkeypatch.setattr("segmind.v2.time", hasty)
     result = client.run(SLUG, **PAYLOAD)
     assert result["output"].endswith(".mp4")
     assert [entry.method for entry in sim.requests].count("POST") == 1

@@ -101,7 +101,7 @@ def test_the_demo_is_free_has_no_key_and_names_no_outside_address() -> None:
     assert (DEMO.name, DEMO.title, DEMO.dialect) == ("demo", "Demo (simulated)", "segmind")
     price = DEMO.price({"mode": "pro"})
     assert (price.low, price.high, price.kind) == (0, 0, "free")
-    assert DEMO.key_variables == ()
+    assert (DEMO.key_variables, DEMO.requests_per_minute) == ((), None)
     assert set(DEMO.base_urls) == set(SEGMIND.base_urls)
     assert all(not base.url and not base.variable for base in DEMO.base_urls.values())
     other = provider("demo", demo_dialect="aimlapi")
@@ -191,10 +191,11 @@ def test_1080p_with_10_s_is_refused_with_both_ways_out(duration: str | int) -> N
 
 @EVERY
 def test_a_shown_value_is_short_and_on_one_line(one: Provider) -> None:
-    with pytest.raises(OptionError) as caught:
-        resolve(one, {one.choices[0].name: "x\n" * 5000, "\x1b[31m" * 9: 1})
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 400
+    for wrong in ({one.choices[0].name: "x\n" * 5000}, {"\x1b[31m" * 5000: 1}):
+        with pytest.raises(OptionError) as caught:
+            resolve(one, wrong)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 400
 
 
 NAMES = st.sampled_from(["mode", "resolution", "duration", "seed"]) | st.text(max_size=12)

@@ -111,8 +111,10 @@ def test_a_record_is_never_changed_in_place() -> None:
         made.state = State.QUEUED  # type: ignore[misc]
 
 
-ABSOLUTE = ["/home/me/c.mp4", "C:\\c.mp4", "c:/c.mp4", "\\\\server\\c.mp4", "~/c.mp4", "~me/c.mp4", "../c.mp4",
-            "a/../../c.mp4", "file:///c.mp4"]  # fmt: skip
+ABSOLUTE = [
+    *("/home/me/c.mp4", "C:\\c.mp4", "c:/c.mp4", "\\\\server\\c.mp4", "file:///c.mp4"),
+    *("~/c.mp4", "~me/c.mp4", "../c.mp4", "a/../../c.mp4"),
+]
 
 
 @pytest.mark.parametrize("path", ABSOLUTE)
