@@ -327,6 +327,8 @@ def _demo(imitated: Provider, speed: float) -> Provider:
         key_page="",
         base_urls=MappingProxyType({role: BaseUrl("", "") for role in imitated.base_urls}),
         requests_per_minute=None,
+        # The simulator forgets as the provider does, at its own speed.
+        retention_s=imitated.retention_s / speed,
         prices=(Rule({}, free),),
         expectations=faster,
     )

@@ -80,17 +80,15 @@ def examine(path: Path, *, sha256: str | None = None) -> ClipFacts:
     with _opened(path) as (container, stream):
         _check_whole(path)
         first = next(_frames(container, stream, 0.0), None)
-        last = _last(container, stream)
-        if first is None or last is None:
+        if first is None or _last(container, stream) is None:
             raise _broken(path, "has no frame that can be decoded")
         rate = stream.average_rate or stream.guessed_rate
-        fps = float(rate) if rate else 0.0
         return ClipFacts(
             width=first.width,
             height=first.height,
-            fps=fps,
+            fps=float(rate or 0),
             frames=stream.frames or None,
-            duration_s=_duration_s(stream) or _time_s(last, stream) + 1 / (fps or 1.0),
+            duration_s=_duration_s(stream),
             codec=stream.codec_context.name,
             bytes=path.stat().st_size,
             sha256=sha256 or _sha256(path),
@@ -229,8 +227,9 @@ def _check_whole(path: Path) -> None:
 
 def _frames(container: InputContainer, stream: VideoStream, seconds: float) -> Iterator[VideoFrame]:
     """Decode from the last key frame at or before a time to the end."""
-    ticks = (stream.start_time or 0) + int(seconds / (stream.time_base or 1))
-    container.seek(ticks, stream=stream, backward=True)
+    if seconds > 0:  # FFmpeg refuses to seek where there is nothing at all.
+        ticks = (stream.start_time or 0) + int(seconds / (stream.time_base or 1))
+        container.seek(ticks, stream=stream, backward=True)
     yield from container.decode(stream)
 
 

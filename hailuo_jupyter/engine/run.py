@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from hailuo_jupyter.record import Record, RequestRecord
 
 
+class WaitInterrupted(KeyboardInterrupt):
+    """The person has ended a wait; what was waited for goes on."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Give IPython one line in place of a traceback of our internals."""
+        return [f"{type(self).__name__}: {self}"]
+
+
 class Run:
     """One paid attempt at a request, as `generate` and ``%%hailuo --name`` give it.
 
@@ -93,9 +101,8 @@ class Run:
         try:
             done = waiting.block_until(lambda: self.done, timeout)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"The waiting was interrupted. Run {self._run_id} goes on; "
-                f"'%hailuo wait {self._run_id}' waits again."
+            raise WaitInterrupted(
+                f"Run {self._run_id} goes on; '%hailuo wait {self._run_id}' waits again."
             ) from None
         return self._outcome(done, timeout)
 

@@ -37,8 +37,7 @@ def make_matcher(run_ids: Callable[[], Sequence[str]]) -> Callable[[CompletionCo
             return {"completions": []}
         before = context.line_with_cursor[: context.cursor_position]
         if found[1] == "%%" and context.cursor_line > 0:
-            # Inside the prompt nobody wants Python's names.
-            return {"completions": [], "suppress": True}
+            return _in_prompt(before, context.token)
         candidates = _of_cell(before) if found[1] == "%%" else _of_line(before, run_ids)
         if candidates is None:
             return {"completions": []}
@@ -56,6 +55,14 @@ def make_matcher(run_ids: Callable[[], Sequence[str]]) -> Callable[[CompletionCo
         }
 
     return hailuo  # type: ignore[no-any-return]
+
+
+def _in_prompt(before: str, token: str) -> dict[str, Any]:
+    """Leave the names between braces to IPython, and hold its names back from the prose."""
+    if before.rfind("{") > before.rfind("}"):
+        return {"completions": []}
+    # The word itself changes nothing; an answer without any completion would hold nobody back.
+    return {"completions": [SimpleCompletion(token, type="text")], "suppress": True}
 
 
 def _of_cell(before: str) -> Candidates | None:

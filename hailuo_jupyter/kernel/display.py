@@ -173,10 +173,12 @@ class Showing:
             shown = tuple((row.run_id, row.revision, row.owner is not None) for row in rows)
             if shown != self._shown:
                 self._shown = shown
-                if not live and self._card is not None:
-                    self._card.close()
-                    self._card = None
-                publish(bundle(views, card_model_id=self._card.model_id if self._card else None))
+                card = self._card if live else None
+                publish(bundle(views, card_model_id=card.model_id if card else None))
+            if not live and self._card is not None:
+                # Only now, since a page would show a gap where a model is gone too early.
+                self._card.close()
+                self._card = None
             return live
 
     # ── showing it ─────────────────────────────────────────────────────────────────────────────

@@ -45,7 +45,7 @@ def connect(path: Path, *, vfs: str | None = None) -> sqlite3.Connection:
     RunLogError, DiskFull, FolderNotWritable
         If it cannot be opened.
     """
-    with in_words(path), _opening:
+    with system_in_words(path), sqlite_in_words(path), _opening:
         _make(path)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw" + (f"&vfs={vfs}" if vfs else ""),
@@ -79,18 +79,19 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def in_words(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite and of the operating system into this package's own.
-
-    Raises
-    ------
-    DiskFull, FolderNotWritable, RunLogError
-        In place of `sqlite3.Error` and `OSError`.
-    """
+def sqlite_in_words(path: Path) -> Iterator[None]:
+    """Raise DiskFull, FolderNotWritable or RunLogError in place of SQLite's errors."""
     try:
         yield
     except sqlite3.Error as error:
         raise _from_sqlite(error, path) from error
+
+
+@contextmanager
+def system_in_words(path: Path) -> Iterator[None]:
+    """Raise DiskFull, FolderNotWritable or RunLogError in place of the operating system's errors."""
+    try:
+        yield
     except OSError as error:
         raise _from_system(error, path) from error
 
@@ -106,8 +107,8 @@ def _make(path: Path) -> None:
 
 
 def _set_journal(connection: sqlite3.Connection) -> None:
-    # Several processes may open a new log at once, and SQLite does not wait for the lock that a
-    # change of the journal needs: so wait here.
+    # Several processes may open a new log at once, and SQLite does not always wait for the lock
+    # that a change of the journal needs: so wait here.
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:

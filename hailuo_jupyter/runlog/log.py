@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from hailuo_jupyter.errors import RunLogError
 from hailuo_jupyter.runlog import ownership, pacing, queries
-from hailuo_jupyter.runlog.connection import connect, in_words, transaction
+from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction
 from hailuo_jupyter.runlog.migrations import migrate
 from hailuo_jupyter.runlog.schema import Row, columns, folder_value
 from hailuo_jupyter.states import AT_PROVIDER, State
@@ -334,7 +334,7 @@ class RunLog:
     def _open(self) -> sqlite3.Connection:
         connection = connect(self.path, vfs=self._vfs)
         try:
-            with in_words(self.path):
+            with sqlite_in_words(self.path):
                 migrate(connection)
         except BaseException:
             connection.close()
@@ -343,7 +343,7 @@ class RunLog:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, in_words(self.path):
+        with self._lock, sqlite_in_words(self.path):
             if self._closed:
                 raise RunLogError("The run log was closed.", todo="Open it again.")
             if self._connection is None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hailuo_jupyter.runlog.connection import in_words
+from hailuo_jupyter.runlog.connection import system_in_words
 
 _OWNER_ID = re.compile(r"[0-9]+-[0-9a-f]{8}")
 
@@ -60,7 +60,7 @@ class Owner:
 
     def __init__(self, log_path: Path) -> None:
         folder = owners_folder(log_path)
-        with in_words(log_path):
+        with system_in_words(log_path):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sweep(folder)
             while True:

@@ -117,6 +117,12 @@ def _fit(text: str, font: _Font, width: int) -> str:
     kept = text.rstrip()
     if font.getlength(kept) <= width:
         return kept
-    while kept and font.getlength(f"{kept}...") > width:
-        kept = kept[:-1]
-    return f"{kept}..."
+    # By halving: measuring a long text once per letter takes seconds.
+    low, high = 0, len(kept)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if font.getlength(f"{kept[:middle]}...") <= width:
+            low = middle
+        else:
+            high = middle - 1
+    return f"{kept[:low]}..."

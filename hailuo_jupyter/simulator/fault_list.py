@@ -32,7 +32,7 @@ class Effect(StrEnum):
 class FaultKind:
     """A fault that exists.
 
-    ``stages`` are the requests it can meet, its usual one first; ``details`` its settings with
+    ``stages`` are the requests it can meet, the usual ones first; ``details`` its settings with
     their defaults.
     """
 
@@ -41,6 +41,13 @@ class FaultKind:
     effect: Effect
     stages: tuple[str, ...]
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def usual(self) -> tuple[str, ...]:
+        """The stages it meets when none is chosen."""
+        looks = tuple(stage for stage in self.stages if stage in _LOOKS)
+        # What spoils looking at a job spoils status and result alike.
+        return looks if self.stages[0] in _LOOKS else self.stages[:1]
 
 
 _ALL = ("submit", "status", "result", "upload", "media", "asset", "account")

@@ -125,11 +125,9 @@ class Fault:
 
     def meets(self, asking: Asking) -> bool:
         """Whether a request is one that this fault spoils."""
-        stages = (
-            set(self.kind.stages)
-            if self.stage == Stage.ANY
-            else {self.stage or self.kind.stages[0]}
-        )
+        stages = set(self.kind.usual) if self.stage is None else {self.stage}
+        if self.stage == Stage.ANY:
+            stages = set(self.kind.stages)
         return (
             bool(stages & asking.stages)
             and (self.wire is None or self.wire == asking.wire)

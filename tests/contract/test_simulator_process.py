@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,12 @@ import pytest
 
 import hailuo_jupyter
 from hailuo_jupyter.simulator import FAULTS, Simulator, SimulatorOptions, main
+
+# Reading the system's certificates anew for every request takes longer than the request.
+_TLS = ssl.create_default_context()
+delete = partial(httpx.delete, verify=_TLS)
+get = partial(httpx.get, verify=_TLS)
+post = partial(httpx.post, verify=_TLS)
 
 ROOT = Path(hailuo_jupyter.__file__).parent.parent
 
@@ -43,7 +51,7 @@ def test_it_starts_says_where_and_stops(tmp_path: Path) -> None:
     try:
         assert health["name"] == "hailuo-simulator"
         assert (health["pid"], health["speed"]) == (process.pid, 60)
-        assert httpx.get(f"{health['url']}/_sim/health").json()["pid"] == process.pid
+        assert get(f"{health['url']}/_sim/health").json()["pid"] == process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=10)
@@ -83,15 +91,15 @@ def test_control_over_http(sim: Simulator) -> None:
         fault = {"name": "http-503", "stage": "submit", "count": 2, "retry_after": 1}
         assert control.post("faults", json=[fault]).json()["faults"][0]["retry_after"] == 1
         url, headers = f"{sim.url}/v2/minimax-hailuo-2", {"x-api-key": "secret-key"}
-        first = httpx.post(url, json={"prompt": "x"}, headers=headers)
+        first = post(url, json={"prompt": "x"}, headers=headers)
         assert (first.status_code, first.headers["retry-after"]) == (503, "1")
         assert control.delete("faults").json() == {"faults": []}
-        made = httpx.post(url, json={"prompt": "x"}, headers=headers).json()
+        made = post(url, json={"prompt": "x"}, headers=headers).json()
         [entry] = control.get("ledger").json()["jobs"]
         assert (entry["id"], entry["wire"]) == (made["request_id"], "segmind")
         before = control.get("health").json()["now"]
         assert control.post("advance", json={"seconds": 3600}).json()["now"] >= before + 3600
-        assert httpx.get(made["status_url"], headers=headers).status_code == 404
+        assert get(made["status_url"], headers=headers).status_code == 404
         seen = control.get("requests").json()["requests"]
         assert [(one["method"], one["status"]) for one in seen] == [
             ("POST", 503),
@@ -116,11 +124,11 @@ def test_control_over_http(sim: Simulator) -> None:
     ],
 )
 def test_control_refuses_nonsense(sim: Simulator, path: str, body: str) -> None:
-    assert httpx.post(f"{sim.url}/_sim/{path}", content=body).status_code == 400
+    assert post(f"{sim.url}/_sim/{path}", content=body).status_code == 400
     assert sim.faults == []
 
 
 def test_unknown_control_paths(sim: Simulator) -> None:
-    assert httpx.get(f"{sim.url}/_sim/nothing").status_code == 404
-    assert httpx.post(f"{sim.url}/_sim/nothing", json={}).status_code == 404
-    assert httpx.delete(f"{sim.url}/_sim/ledger").status_code == 404
+    assert get(f"{sim.url}/_sim/nothing").status_code == 404
+    assert post(f"{sim.url}/_sim/nothing", json={}).status_code == 404
+    assert delete(f"{sim.url}/_sim/ledger").status_code == 404

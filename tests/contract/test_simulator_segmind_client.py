@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import ssl
 import time
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +19,11 @@ from segmind import InferenceFailed, InferenceTimeout, SegmindClient, SegmindErr
 from segmind.files import Files
 
 from hailuo_jupyter.simulator import Simulator, SimulatorOptions
+
+# Reading the system's certificates anew for every request takes longer than the request.
+_TLS = ssl.create_default_context()
+get = partial(httpx.get, verify=_TLS)
+post = partial(httpx.post, verify=_TLS)
 
 SLUG = "minimax-hailuo-2"
 PAYLOAD: dict[str, Any] = {
@@ -78,7 +85,7 @@ def test_submit_wait_download(
     result = job.wait(timeout=30, interval=0.05)
     assert result["status"] == "COMPLETED"
     assert result["error"] is None
-    answer = httpx.get(result["output"])
+    answer = get(result["output"])
     assert answer.headers["content-type"] == "video/mp4"
     assert int(answer.headers["content-length"]) == len(answer.content)
     codec, pixels, width, height, seconds, frames = facts(answer.content)
@@ -133,7 +140,7 @@ def test_refusals(sim: Simulator) -> None:
 
 def test_bearer_is_no_key(sim: Simulator) -> None:
     headers = {"Authorization": "Bearer SG_0123456789abcdef"}
-    answer = httpx.post(f"{sim.url}/v2/{SLUG}", json=PAYLOAD, headers=headers)
+    answer = post(f"{sim.url}/v2/{SLUG}", json=PAYLOAD, headers=headers)
     assert (answer.status_code, answer.json()) == (401, {"error": "Invalid API key"})
 
 
@@ -147,7 +154,7 @@ def test_unknown_model_and_expired_job(sim: Simulator, client: SegmindClient) ->
     with pytest.raises(SegmindError) as caught:
         job.status()
     assert caught.value.status == 404
-    assert httpx.get(output).status_code == 404
+    assert get(output).status_code == 404
 
 
 def test_timeout_leaves_the_job(sim: Simulator, client: SegmindClient) -> None:
@@ -166,12 +173,12 @@ def test_upload_and_first_frame(
     path = tmp_path / "frame.png"
     Image.new("RGB", (480, 640), (200, 40, 40)).save(path)
     [link] = client.files.upload(path)["file_urls"]
-    assert httpx.get(link).content == path.read_bytes()
+    assert get(link).content == path.read_bytes()
     body = {**PAYLOAD, "image_url": link}
     output = client.submit_async(SLUG, **body).wait(timeout=30, interval=0.05)["output"]
     [entry] = sim.ledger
     assert (entry.first_frame, entry.size) == ("asset", (768, 1024))
-    with av.open(io.BytesIO(httpx.get(output).content)) as container:
+    with av.open(io.BytesIO(get(output).content)) as container:
         first = next(container.decode(video=0)).to_image()
     assert first.size == (768, 1024)
     red, green, blue = first.getpixel((384, 512))
@@ -211,7 +218,7 @@ def test_history_and_credits(sim: Simulator, client: SegmindClient, monkeypatch:
     assert [(entry["generation_url"], entry["prompt"]) for entry in listed] == [
         (output, PAYLOAD["prompt"])
     ]
-    after = httpx.get(f"{sim.url}/v1/get-user-credits", headers={"x-api-key": "other"}).json()
+    after = get(f"{sim.url}/v1/get-user-credits", headers={"x-api-key": "other"}).json()
     assert before["credits"] - after["credits"] == pytest.approx(0.3875)
     assert "free-credits" in after
 
@@ -252,7 +259,7 @@ def test_synchronous_call(tmp_path_factory: pytest.TempPathFactory, answer: Any)
                 assert reply.headers["content-type"] == "video/mp4"
                 assert b"ftyp" in reply.content[:12]
             else:
-                assert httpx.get(reply.json()["output"]).status_code == 200
+                assert get(reply.json()["output"]).status_code == 200
             sim.fault("job-fails")
             with pytest.raises(SegmindError) as caught:
                 client.run_sync(SLUG, **PAYLOAD)

@@ -164,6 +164,17 @@ def test_a_clip_whose_pictures_are_gone_is_refused(
         read(path)
 
 
+@pytest.mark.parametrize("read", [examine, lambda path: frame_at(path, "first")])
+def test_a_clip_cut_off_between_two_boxes_has_no_picture(
+    clips: Path, tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    data = (clips / "fragmented.mp4").read_bytes()
+    path = tmp_path / "head.mp4"
+    path.write_bytes(data[: data.index(b"moof") - 4])
+    with pytest.raises(ClipError, match="no frame that can be decoded"):
+        read(path)
+
+
 def test_other_containers_are_refused(clips: Path) -> None:
     with pytest.raises(ClipError, match="no MP4 video"):
         examine(clips / "other.webm")

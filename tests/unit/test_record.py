@@ -6,7 +6,7 @@ import string
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,7 +108,7 @@ def test_changes_that_do_not_fit_are_refused(changes: dict[str, Any], message: s
 def test_a_record_is_never_changed_in_place() -> None:
     made = make()
     with pytest.raises(ValueError, match="frozen"):
-        made.state = State.QUEUED  # type: ignore[misc]
+        made.state = State.QUEUED
 
 
 ABSOLUTE = [

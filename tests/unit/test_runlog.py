@@ -180,6 +180,11 @@ def test_exclusive_is_one_step_that_an_exception_undoes(log: RunLog) -> None:
     assert log.find("r2") is not None
 
 
+def test_other_errors_than_the_logs_own_pass_as_they_are(log: RunLog) -> None:
+    with pytest.raises(FileNotFoundError), log.exclusive():
+        Path("nowhere/at all").read_bytes()
+
+
 def test_exclusive_keeps_two_processes_from_buying_the_same(log: RunLog) -> None:
     code = """
 import sys
@@ -469,8 +474,9 @@ def test_a_fork_opens_the_log_anew(log: RunLog) -> None:
     child = os.fork()
     if child == 0:
         try:
+            inherited = log._connection  # the hook after the fork has let go of it
             log.update("r1", lambda r: r.changed(note="child"))
-            os._exit(0)
+            os._exit(0 if inherited is None else 2)
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -118,9 +119,23 @@ def test_a_step_that_fails_leaves_no_half(path: Path, monkeypatch: pytest.Monkey
     RunLog(path).close()
 
 
+def test_opening_waits_for_a_reader_that_keeps_the_journal_as_it_is(path: Path) -> None:
+    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    reader.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, applied TEXT NOT NULL)")
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM migrations").fetchall()
+    leave = threading.Timer(0.3, reader.execute, ["COMMIT"])
+    leave.start()
+    with RunLog(path) as log:
+        assert log.count() == 0
+    leave.join()
+    reader.close()
+
+
 def test_four_processes_open_a_new_log_at_once(path: Path) -> None:
     code = """
 import sys
+import threading
 from pathlib import Path
 from hailuo_jupyter.runlog import RunLog
 print("ready", flush=True)

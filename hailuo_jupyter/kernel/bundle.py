@@ -1,0 +1,89 @@
+"""One output's MIME bundle, complete at every moment: text, static HTML, record, live card."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hailuo_jupyter.kernel import words
+from hailuo_jupyter.kernel.view import RunView
+
+#: Type of the record in an output: one run's record, or ``{"runs": [record, …]}``.
+MIME = "application/vnd.hailuo.run+json"
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def bundle(views: Sequence[RunView], *, card_model_id: str | None = None) -> dict[str, Any]:
+    """Make the bundle of an output that shows runs.
+
+    Parameters
+    ----------
+    views
+        What is shown, in order; at least one.
+    card_model_id
+        Model of the live card, while there is one.
+
+    Returns
+    -------
+    dict
+        From MIME type to content. Without a card it is static.
+    """
+    records = [json.loads(view.record_json) for view in views]
+    data: dict[str, Any] = {
+        "text/plain": "\n".join(line(view) for view in views),
+        "text/html": html(views),
+        MIME: records[0] if len(records) == 1 else {"runs": records},
+    }
+    if card_model_id is not None:
+        data[_WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": card_model_id}
+    return data
+
+
+def line(view: RunView) -> str:
+    """Say on one line how a run stands, for a terminal."""
+    clip = view.clip
+    parts = [
+        f"Hailuo run {view.run_id}: {view.state}",
+        view.source,
+        *([clip.name, *view.caption] if clip else [view.when.rstrip("."), view.cost]),
+    ]
+    told = " ".join((*view.problem, clip.absent if clip else "", view.saved))
+    said = " · ".join(part for part in parts if part)
+    return " ".join(f"{said}. {told}".split())
+
+
+def html(views: Sequence[RunView]) -> str:
+    """Give the static twin of runs: clock times only, nothing that would be frozen in a file."""
+    shown = [(view, _src(view), _record(view)) for view in views]
+    return templates().get_template("bundle.html.j2").render(shown=shown)
+
+
+@cache
+def templates() -> Environment:
+    """Give the templates; every value is escaped."""
+    return Environment(
+        loader=PackageLoader("hailuo_jupyter.kernel"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+
+
+def _src(view: RunView) -> str | None:
+    clip = view.clip
+    if clip is None or clip.absent:
+        return None
+    if clip.file is not None:
+        return f"data:video/mp4;base64,{base64.b64encode(clip.file.read_bytes()).decode()}"
+    return clip.href
+
+
+def _record(view: RunView) -> str:
+    document = json.dumps(json.loads(view.record_json), ensure_ascii=False, indent=1)
+    return words.harmless_json(document)

@@ -1,0 +1,91 @@
+"""The live card of an output: ipywidgets, whose traits tick without touching the document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ipywidgets import HTML, GridBox, Layout, VBox
+
+from hailuo_jupyter.kernel.bundle import templates
+from hailuo_jupyter.kernel.view import RunView
+
+_PARTS = ("state", "head", "clock", "foot")
+_COLOURS = {"working": "#3b82f6", "waiting": "#b7791f", "done": "#2e9e4f", "broken": "#e5484d"}
+
+
+class Card:
+    """A row of small cards, one for each run, until all have ended.
+
+    Parameters
+    ----------
+    views
+        The runs, in order; `update` takes the same ones.
+    """
+
+    def __init__(self, views: Sequence[RunView]) -> None:
+        self._cells = [_Cell(view) for view in views]
+        self._row = GridBox(
+            [cell.box for cell in self._cells],
+            layout=Layout(
+                grid_template_columns="repeat(auto-fill, minmax(min(280px, 100%), 1fr))"
+                if len(views) > 1
+                else "minmax(0, 880px)",
+                grid_gap="16px 20px",
+                width="100%",
+            ),
+        )
+        self.model_id: str = self._row.model_id
+
+    def update(self, views: Sequence[RunView]) -> None:
+        """Set what has changed, and nothing else; may be called from any thread.
+
+        Parameters
+        ----------
+        views
+            The same runs, as they stand now.
+        """
+        for cell, view in zip(self._cells, views, strict=True):
+            cell.update(view)
+
+    def close(self) -> None:
+        """Take the card's models out of the kernel and the front end."""
+        for cell in self._cells:
+            cell.close()
+        self._row.layout.close()
+        self._row.close()
+
+
+class _Cell:
+    """One run's card: state, head, clock and foot below each other."""
+
+    def __init__(self, view: RunView) -> None:
+        self._layout = Layout(
+            border_left=_rule(view), padding="2px 0 2px 12px", min_width="0", overflow="hidden"
+        )
+        self._parts = {
+            part: HTML(_rendered(part, view), layout=Layout(margin="0", width="auto"))
+            for part in _PARTS
+        }
+        for part, widget in self._parts.items():
+            widget.add_class(f"hailuo-{part}")
+        self.box = VBox(list(self._parts.values()), layout=self._layout)
+
+    def update(self, view: RunView) -> None:
+        if self._layout.border_left != (rule := _rule(view)):
+            self._layout.border_left = rule
+        for part, widget in self._parts.items():
+            if widget.value != (value := _rendered(part, view)):
+                widget.value = value
+
+    def close(self) -> None:
+        for widget in (*self._parts.values(), self.box):
+            widget.layout.close()
+            widget.close()
+
+
+def _rule(view: RunView) -> str:
+    return f"3px solid {_COLOURS[view.tone]}"
+
+
+def _rendered(part: str, view: RunView) -> str:
+    return templates().get_template("card.html.j2").render(part=part, run=view)

@@ -1,0 +1,183 @@
+"""Figures and foreign texts in words: spans, clock times, money, sizes. Plain text, no HTML."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hailuo_jupyter.catalogue import Price
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.record import ClipRecord, CostRecord
+
+#: Unicode's Bidi_Control: they would reorder the text that stands beside them.
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+#: Controls without tab and newline, line separators, halves of surrogate pairs.
+_UNSAFE = re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029{_BIDI}\ud800-\udfff]")
+
+_CLASSES = (512, 720, 768, 1080)
+_MINUTE, _HOUR = 60, 3600
+
+
+def harmless(text: str) -> str:
+    """Make what must not act visible instead: control and bidi characters.
+
+    ASCII controls become their control pictures (ESC becomes U+241B), all others their number in
+    brackets, such as ``[U+202E]``. Tabs and newlines stay.
+
+    Parameters
+    ----------
+    text
+        A prompt, a provider's words, a file's name: anything.
+    """
+    return _UNSAFE.sub(_visible, text)
+
+
+def harmless_json(document: str) -> str:
+    """Escape the same characters in a JSON text, which stays the same document.
+
+    Parameters
+    ----------
+    document
+        JSON as `json.dumps` writes it with ``ensure_ascii=False``.
+    """
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+
+
+def _visible(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if number < 0x20:  # noqa: PLR2004 - ASCII's controls have pictures of their own
+        return chr(0x2400 + number)
+    return "\N{SYMBOL FOR DELETE}" if number == 0x7F else f"[U+{number:04X}]"  # noqa: PLR2004
+
+
+def shortened(text: str, most: int) -> str:
+    """Put a text on one line of at most `most` characters, cut between words where they are short."""
+    line = " ".join(text.split())
+    if len(line) <= most:
+        return line
+    head = line[: most - 1]
+    space = head.rfind(" ")
+    # A language without spaces is cut anywhere.
+    return (head[:space] if space > most * 2 // 3 else head).rstrip() + "…"
+
+
+def span(seconds: float) -> str:
+    """Say how long something took: ``"42 s"``, ``"2 min 51 s"``, ``"1 h 5 min"``."""
+    whole = max(0, round(seconds))
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min" + (f" {whole % _MINUTE} s" if whole % _MINUTE else "")
+    minutes = round(whole / _MINUTE)
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+
+
+def about(seconds: float) -> str:
+    """Say how long something may take, no finer than one can know it."""
+    if seconds < 20:  # noqa: PLR2004
+        return span(math.ceil(seconds))
+    if seconds < 100:  # noqa: PLR2004
+        return f"{math.ceil(seconds / 5) * 5} s"
+    return span(round(seconds / _MINUTE) * _MINUTE)
+
+
+def stopwatch(seconds: float) -> str:
+    """Give a running clock: ``"0:07"``, ``"2:51"``, ``"1:05:00"``."""
+    whole = max(0, int(seconds))
+    if whole < _HOUR:
+        return f"{whole // 60}:{whole % 60:02}"
+    return f"{whole // _HOUR}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def clock(at: float, now: float, tz: tzinfo | None, *, seconds: bool = False) -> str:
+    """Give a clock time, with its date if that is not today's.
+
+    Parameters
+    ----------
+    at, now
+        Seconds since 1970.
+    tz
+        The reader's time zone; the machine's if None.
+    seconds
+        Whether they matter.
+    """
+    moment, today = local(at, tz), local(now, tz)
+    day = "" if moment.date() == today.date() else f"{moment:%Y-%m-%d} "
+    return f"{day}{moment:%H:%M:%S}" if seconds else f"{day}{moment:%H:%M}"
+
+
+def local(at: float, tz: tzinfo | None) -> datetime:
+    """Give a moment, in seconds since 1970, in the reader's time zone."""
+    return datetime.fromtimestamp(at, UTC).astimezone(tz)
+
+
+def price(estimate: Price) -> str:
+    """Say what a clip may cost."""
+    return _estimated(estimate.low, estimate.high, estimate.kind)
+
+
+def cost(record: CostRecord) -> str:
+    """Say what a run costs: the fact where the provider told it, else the estimate."""
+    if record.kind == "free":
+        return "free (demo)"
+    if record.actual is not None:
+        said = f", says {record.actual_source}" if record.actual_source else ""
+        return f"{_exact(record.actual)} USD charged{said}"
+    return _estimated(record.estimate_low, record.estimate_high, record.kind)
+
+
+def _estimated(low: float | None, high: float | None, kind: str) -> str:
+    if kind == "free":
+        return "free (demo)"
+    known = sorted({f"{value:.2f}" for value in (low, high) if value is not None}, key=float)
+    if not known:
+        return "price not known"
+    source = "published" if kind == "published" else "inferred"
+    return f"about {' to '.join(known)} USD, {source}"
+
+
+def _exact(usd: float) -> str:
+    """Give an amount to a hundredth of a cent, with two decimals at least."""
+    whole, _, parts = f"{usd:.4f}".partition(".")
+    return f"{whole}.{parts.rstrip('0').ljust(2, '0')}"
+
+
+def measured(clip: ClipRecord, options: dict[str, str | int]) -> str:
+    """Say what a clip is, from its file, and where that is not what was asked for.
+
+    Parameters
+    ----------
+    clip
+        As read from the file.
+    options
+        As asked for.
+    """
+    short = min(clip.width, clip.height)
+    found = next((f"{name}P" for name in _CLASSES if abs(short - name) <= name * 0.02), None)
+    asked = options.get("resolution")
+    said = [f"asked for {asked}"] if asked and found and asked != found else []
+    said += [f"{found}-class"] if found and not said else []
+    said.append(f"measured {clip.width} × {clip.height}")
+    said.append(f"{clip.fps:.2f}".rstrip("0").rstrip(".") + " fps")
+    length = f"{clip.duration_s:.1f} s"
+    wanted = options.get("duration")
+    if isinstance(wanted, int) and abs(clip.duration_s - wanted) > 0.5:  # noqa: PLR2004
+        length += f" (asked for {wanted} s)"
+    return ", ".join([*said, length])
+
+
+def inside(path: Path, base: Path | None) -> str | None:
+    """Give a path relative to a folder, with slashes; None if it does not lie in there."""
+    if base is None:
+        return None
+    for inner, outer in ((path, base), (path.resolve(), base.resolve())):
+        if inner.is_relative_to(outer):
+            relative = inner.relative_to(outer)
+            if ".." not in relative.parts:
+                return os.fsencode(relative.as_posix()).decode("utf-8", "surrogateescape")
+    return None

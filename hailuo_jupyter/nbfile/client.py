@@ -1,0 +1,165 @@
+"""nbclient with what our runs need: cells that tell their id, and a wait at the end for all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+from hailuo_jupyter.nbfile.events import CellBegins, KernelStarts, Tell, WaitBegins, nobody
+
+#: Seconds that a kernel has to end. Its exit hook waits for the answers to its submits.
+_SHUTDOWN_S = 20.0
+
+# Where nothing of ours was used, this is one look into a dict.
+_WAIT = (
+    "'hailuo_jupyter.engine.process' in __import__('sys').modules and "
+    "__import__('hailuo_jupyter.kernel.commands', fromlist=['run']).run('wait', get_ipython())"
+)
+
+logger = logging.getLogger(__name__)
+logger.addHandler(logging.NullHandler())  # nbclient's warnings are not for the terminal
+
+
+class Stopped(Exception):  # noqa: N818 - it names what happened
+    """The person stopped the execution."""
+
+
+class Client(NotebookClient):
+    """Executes a notebook's cells, then waits for their runs.
+
+    Parameters
+    ----------
+    nb
+        The notebook; changed in place.
+    tell
+        Told what happens.
+    **options
+        As for `nbclient.NotebookClient`.
+    """
+
+    def __init__(self, nb: NotebookNode, tell: Tell = nobody, **options: Any) -> None:
+        super().__init__(nb, log=logger, record_timing=False, **options)
+        self._tell = tell
+        self._stopped = False
+
+    async def run_all(self, environment: dict[str, str]) -> list[str]:
+        """Run every cell, wait for all runs, and end the kernel.
+
+        Parameters
+        ----------
+        environment
+            Of the kernel, whole.
+
+        Returns
+        -------
+        list of str
+            What failed, each in a sentence; empty if all went well. The outputs hold all the same
+            what there is.
+
+        Raises
+        ------
+        Stopped
+            If the person stopped it; what ran until then stands in the notebook.
+        """
+        self.reset_execution_trackers()
+        self._tell(KernelStarts(self.kernel_name))
+        self.km = self.create_kernel_manager()
+        self.km.shutdown_wait_time = _SHUTDOWN_S
+        async with self.async_setup_kernel(env=environment):
+            with self._interruptible():
+                try:
+                    problems = await self._cells()
+                    problems += await self._wait()
+                except (asyncio.CancelledError, DeadKernelError):
+                    # nbclient takes every cancellation for the kernel's death.
+                    if self._stopped:
+                        raise Stopped from None
+                    problems = ["The kernel died."]
+        return problems
+
+    async def _cells(self) -> list[str]:
+        assert self.kc is not None  # noqa: S101 - for the type checker
+        reply = await self.async_wait_for_reply(str(self.kc.kernel_info()))
+        if reply is not None and "language_info" in reply["content"]:
+            self.nb.metadata["language_info"] = reply["content"]["language_info"]
+        code = [
+            i for i, c in enumerate(self.nb.cells) if c.cell_type == "code" and c.source.strip()
+        ]
+        for number, index in enumerate(code, 1):
+            cell = self.nb.cells[index]
+            self._tell(CellBegins(number, len(code), cell.source.strip().splitlines()[0]))
+            # As front ends do: a record then names the cell that its run was asked for in.
+            self.kc.session.metadata = {"cellId": cell.id} if "id" in cell else {}
+            try:
+                await self.async_execute_cell(cell, index, execution_count=number)
+            except CellExecutionError as error:
+                return [f"Code cell {number} failed: {_words(error)}"]
+            except CellTimeoutError:
+                await self._interrupt()
+                return [f"Code cell {number} took longer than {self.timeout} s."]
+        return []
+
+    async def _wait(self) -> list[str]:
+        """Wait for all runs in a cell of its own, which brings the outputs before it up to date.
+
+        nbclient applies the update of a display only while a cell runs, by the display's id.
+        """
+        assert self.kc is not None  # noqa: S101 - for the type checker
+        if self.nb.metadata.get("language_info", {}).get("name") != "python":
+            return []
+        self._tell(WaitBegins())
+        self.kc.session.metadata = {}
+        self.timeout, self.allow_errors = None, False
+        self.nb.cells.append(new_code_cell(_WAIT))
+        try:
+            await self.async_execute_cell(
+                self.nb.cells[-1], len(self.nb.cells) - 1, store_history=False
+            )
+        except CellExecutionError as error:
+            return [_words(error)]
+        finally:
+            self.nb.cells.pop()
+        return []
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Hear an interrupt in place of nbclient, which would end the kernel and go on waiting."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def stop() -> None:
+            self._stopped = True
+            if task is not None:
+                task.cancel()
+
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(signal.SIGINT, stop)
+        try:
+            yield
+        except BaseException:
+            await_interrupt = loop.create_task(self._interrupt())
+            await_interrupt.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise
+
+    async def _interrupt(self) -> None:
+        """Stop the running cell, so that the kernel can end by itself."""
+        if self.km is not None:
+            with contextlib.suppress(RuntimeError):
+                result = self.km.interrupt_kernel()
+                if result is not None:
+                    await result
+
+
+def _words(error: CellExecutionError) -> str:
+    """Give a cell's error on one line."""
+    said = " ".join(str(error.evalue).split())
+    said = said if len(said) <= 400 else said[:399] + "…"
+    return f"{error.ename}: {said}" if said else f"{error.ename}."

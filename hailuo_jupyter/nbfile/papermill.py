@@ -1,0 +1,64 @@
+"""papermill's engine ``hailuo``: ``papermill in.ipynb out.ipynb --engine hailuo``.
+
+papermill runs cell after cell, so each ``%%hailuo`` cell waits for its clips. What the engine adds:
+the notebook's own id, so that its earlier runs are found, and the records in the metadata.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from papermill.engines import NBClientEngine
+
+from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.nbfile import records
+
+
+class HailuoEngine(NBClientEngine):  # type: ignore[misc] - papermill has no types
+    """papermill's usual engine, with our records lifted into the metadata at the end."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
+        """Execute a notebook; papermill calls this.
+
+        Parameters
+        ----------
+        nb_man
+            papermill's manager of the notebook.
+        kernel_name
+            Name of the kernel.
+        **kwargs
+            papermill's own, among them ``input_path``.
+        """
+        notebook_id = _id(nb_man.nb, kwargs.get("input_path"))
+        try:
+            with _told(notebook_id):
+                return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+        finally:
+            records.name(nb_man.nb, notebook_id)
+            records.lift(nb_man.nb, notebook_id)
+
+
+def _id(nb: dict[str, Any], path: object) -> str:
+    if given := records.written_id(nb):
+        return given
+    name = str(path) if path else "papermill.ipynb"
+    return origin.made_of_path(Path(os.path.abspath(name)))  # noqa: PTH100
+
+
+@contextmanager
+def _told(notebook_id: str) -> Iterator[None]:
+    """Tell the kernel, which inherits this process's environment, whose notebook it runs."""
+    before = os.environ.get(origin.NOTEBOOK_ID)
+    os.environ[origin.NOTEBOOK_ID] = notebook_id
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[origin.NOTEBOOK_ID]
+        else:
+            os.environ[origin.NOTEBOOK_ID] = before

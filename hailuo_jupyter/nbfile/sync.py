@@ -1,0 +1,129 @@
+"""``jupyter hailuo sync``: bring a notebook, and the sidecars of its runs, up to date."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hailuo_jupyter.errors import DiskError
+from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.nbfile import records
+from hailuo_jupyter.nbfile.document import read
+from hailuo_jupyter.nbfile.files import sha256_of
+from hailuo_jupyter.nbfile.places import Places
+from hailuo_jupyter.nbfile.redraw import redraw
+from hailuo_jupyter.record import Record, write_sidecar
+from hailuo_jupyter.settings import Hailuo
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What `sync` did.
+
+    Parameters
+    ----------
+    runs
+        How many runs the notebook's metadata holds.
+    lifted
+        Records that are new in the metadata, or newer than what stood there.
+    redrawn
+        Outputs that were drawn again.
+    sidecars
+        Sidecars that were written.
+    remarks
+        What could not be done, each in a sentence.
+    changed
+        Whether the file was written.
+    """
+
+    runs: int
+    lifted: int
+    redrawn: int
+    sidecars: int
+    remarks: tuple[str, ...]
+    changed: bool
+
+
+def sync(path: Path, folder: Path | None = None, settings: Hailuo | None = None) -> Synced:
+    """Fill in a notebook's metadata from its outputs, the sidecars and the run log.
+
+    Parameters
+    ----------
+    path
+        The notebook. Nothing is written where nothing is new.
+    folder
+        The output folder, where neither the log nor a link tells it.
+    settings
+        Tell where the run logs lie; what is in force if None.
+
+    Raises
+    ------
+    NotebookError
+        If the file cannot be read, or its metadata holds something else in our place.
+    DiskError, RunLogError
+        If the file cannot be written, or the log not be read.
+    """
+    document = read(path)
+    before = copy.deepcopy(document.nb)
+    with Places(document.base, document.nb, folder, settings) as places:
+        redrawn = redraw(document.nb, places, document.base, split=True)
+        newer = newest(document.nb, places)
+        lifted = records.lift(document.nb, origin.made_of_path(path.absolute()), newer)
+        written, remarks = _sidecars(document.nb, places)
+    changed = document.nb != before
+    if changed:
+        document.save()
+    count = len(records.stored(document.nb))
+    return Synced(count, lifted, redrawn, written, tuple(remarks), changed)
+
+
+def newest(nb: dict[str, Any], places: Places) -> list[Record]:
+    """Give what log and sidecars hold of the runs that a notebook knows.
+
+    Raises
+    ------
+    NotebookError
+        If its metadata holds something else in our place.
+    """
+    found: list[Record] = []
+    for record in _known(nb).values():
+        if row := places.row(record.run_id):
+            found.append(row.record)
+        beside = places.sidecar(record.run_id, places.folder(record))
+        if beside and beside.record:
+            found.append(beside.record)
+    return found
+
+
+def _known(nb: dict[str, Any]) -> dict[str, Record]:
+    """Give every run that a notebook has a readable record of, at its highest revision."""
+    found: dict[str, Record] = {}
+    stored = [record for raw in records.stored(nb).values() if (record := records.readable(raw))]
+    shown = [record for output in records.outputs(nb) for record in output.records]
+    for record in (*stored, *shown):
+        if record.run_id not in found or found[record.run_id].revision < record.revision:
+            found[record.run_id] = record
+    return found
+
+
+def _sidecars(nb: dict[str, Any], places: Places) -> tuple[int, list[str]]:
+    written, remarks = 0, []
+    for run_id, record in _known(nb).items():
+        folder = places.folder(record)
+        # A notebook may come from anybody: only beside the very clip that it tells of is written.
+        if folder is None or record.clip is None or record.clip.path != f"{run_id}.mp4":
+            continue
+        beside = places.sidecar(run_id, folder)
+        if beside and (beside.record is None or beside.record.revision >= record.revision):
+            continue
+        if sha256_of(folder / record.clip.path) != record.clip.sha256:
+            continue
+        try:
+            write_sidecar(record, folder)
+        except DiskError as error:
+            remarks.append(str(error))
+        else:
+            written += 1
+    return written, remarks

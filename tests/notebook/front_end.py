@@ -1,0 +1,142 @@
+"""A front end in its fewest lines: runs cells in a real kernel and keeps their displays, as a page does."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from jupyter_client.manager import KernelManager
+
+
+@dataclass
+class Cell:
+    """What a front end has of one executed cell."""
+
+    message_id: str
+    cell_id: str
+    began: float
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float | None = None
+    status: str = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(o["text"] for o in self.outputs if o["type"] == "stream")
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        return next((o for o in self.outputs if o["type"] == "error"), None)
+
+
+class FrontEnd:
+    """A kernel with somebody looking on: stdin is allowed, and Jupyter Server's variable is set."""
+
+    def __init__(self, folder: Path, env: dict[str, str], kernel: str = "python3") -> None:
+        self.notebook = folder / "notebook.ipynb"
+        self._manager = KernelManager(kernel_name=kernel)
+        self._folder, self._env = folder, {**os.environ, **env, "JPY_SESSION_NAME": str(self.notebook)}
+        self.cells: dict[str, Cell] = {}
+        self.displays: dict[str, dict[str, Any]] = {}
+        self.comms: dict[str, dict[str, Any]] = {}
+        self.updates = 0
+
+    def __enter__(self) -> Self:
+        self._manager.start_kernel(env=self._env, cwd=str(self._folder))
+        self._connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=True)
+        self._manager.cleanup_resources()
+
+    def _connect(self) -> None:
+        self._client = self._manager.client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=60)
+
+    def restart(self, *, kill: bool = True) -> None:
+        self._client.stop_channels()
+        self._manager.restart_kernel(now=kill)
+        self._connect()
+
+    def kill(self) -> None:
+        self._manager.signal_kernel(9)
+
+    def interrupt(self) -> None:
+        self._manager.interrupt_kernel()
+
+    def start(self, code: str, cell_id: str = "cell-1") -> Cell:
+        """Send a cell and do not wait."""
+        message = self._client.session.msg(
+            "execute_request",
+            {
+                "code": code,
+                "silent": False,
+                "store_history": True,
+                "user_expressions": {},
+                "allow_stdin": True,
+                "stop_on_error": True,
+            },
+            metadata={"cellId": cell_id},
+        )
+        cell = Cell(message["header"]["msg_id"], cell_id, time.monotonic())
+        self.cells[cell.message_id] = cell
+        self._client.shell_channel.send(message)
+        return cell
+
+    def run(self, code: str, cell_id: str = "cell-1", timeout: float = 60) -> Cell:
+        """Run a cell to its end."""
+        cell = self.start(code, cell_id)
+        self.until(lambda: cell.seconds is not None, timeout)
+        return cell
+
+    def until(self, done: Any, timeout: float = 60) -> None:
+        """Take messages until `done`."""
+        end = time.monotonic() + timeout
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError("the kernel did not get there in time")
+            self._take(0.05)
+
+    def wait(self, seconds: float) -> None:
+        """Take messages for a while."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._take(0.05)
+
+    def _take(self, timeout: float) -> None:
+        import queue
+
+        try:
+            message = self._client.get_iopub_msg(timeout=timeout)
+        except queue.Empty:
+            return
+        kind, content = message["msg_type"], message["content"]
+        cell = self.cells.get(message["parent_header"].get("msg_id", ""))
+        if kind in {"display_data", "update_display_data"}:
+            display_id = content.get("transient", {}).get("display_id")
+            if kind == "update_display_data":
+                self.updates += 1
+                self.displays[display_id].update(data=content["data"])
+                return
+            output = {"type": kind, "data": content["data"]}
+            if display_id:
+                self.displays[display_id] = output
+            if cell:
+                cell.outputs.append(output)
+        elif kind == "comm_open":
+            self.comms[content["comm_id"]] = dict(content["data"].get("state", {}))
+        elif kind == "comm_msg":
+            self.comms.setdefault(content["comm_id"], {}).update(content["data"].get("state", {}))
+        elif kind == "comm_close":
+            self.comms.pop(content["comm_id"], None)
+        elif cell is None:
+            return
+        elif kind in {"stream", "error", "execute_result"}:
+            cell.outputs.append({"type": kind, **content})
+        elif kind == "status" and content["execution_state"] == "idle":
+            cell.seconds = time.monotonic() - cell.began

@@ -1,0 +1,85 @@
+"""Tab completion, asked as a front end asks: through IPython's own completer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+import hailuo_jupyter
+
+
+@pytest.fixture(scope="module")
+def shell() -> Any:
+    shell = InteractiveShell.instance()
+    # Jedi takes seconds to load, and guesses at nothing that is asked here.
+    shell.Completer.use_jedi = False
+    return shell
+
+
+@pytest.fixture
+def ip(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("HAILUO_RUN_LOG", str(tmp_path / "runs.sqlite3"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "first.png").touch()
+    hailuo_jupyter.load_ipython_extension(shell)
+    yield shell
+    hailuo_jupyter.unload_ipython_extension(shell)
+
+
+def complete(ip: Any, text: str) -> list[str]:
+    """Give each completion as the whole text that the line would have after it."""
+    with provisionalcompleter():
+        found = list(ip.Completer.completions(text, len(text)))
+    return [text[: each.start] + each.text + text[each.end :] for each in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("%%hailuo --pro", ["%%hailuo --provider"]),
+        ("%%hailuo --last", ["%%hailuo --last-frame"]),
+        ("%%hailuo --provider s", ["%%hailuo --provider segmind"]),
+        ("%%hailuo --provider=ai", ["%%hailuo --provider=aimlapi"]),
+        ("%%hailuo --resolution ", ["%%hailuo --resolution 768P", "%%hailuo --resolution 1080P"]),
+        ("%%hailuo --mode pro --wa", ["%%hailuo --mode pro --wait"]),
+        ("%hailuo ca", ["%hailuo cancel"]),
+        ("%hailuo key a", ["%hailuo key aimlapi"]),
+    ],
+)
+def test_options_choices_and_commands(ip: Any, text: str, becomes: list[str]) -> None:
+    assert complete(ip, text) == becomes
+
+
+def test_an_option_that_is_written_is_not_offered_again(ip: Any) -> None:
+    offered = complete(ip, "%%hailuo --mode pro --tag x --")
+    assert "%%hailuo --mode pro --tag x --mode" not in offered
+    assert "%%hailuo --mode pro --tag x --tag" in offered
+
+
+def test_files_are_left_to_ipython(ip: Any) -> None:
+    assert any("first.png" in text for text in complete(ip, "%%hailuo --image fir"))
+
+
+def test_inside_the_prompt_only_variables_between_braces_are_offered(ip: Any) -> None:
+    prose = "%%hailuo --mode pro\nA man prin"
+    assert set(complete(ip, prose)) <= {prose}
+    ip.user_ns["canyon_shot"] = 1
+    assert complete(ip, prose + "ts {canyon_sh") == [prose + "ts {canyon_shot"]
+
+
+def test_other_cells_are_left_alone(ip: Any) -> None:
+    assert "print" in complete(ip, "prin")
+
+
+def test_unloading_takes_everything_back(ip: Any) -> None:
+    matchers = len(ip.Completer.custom_matchers)
+    hailuo_jupyter.unload_ipython_extension(ip)
+    assert len(ip.Completer.custom_matchers) == matchers - 1
+    assert "hailuo" not in ip.magics_manager.magics["cell"]
+    assert all(type(each).__name__ != "Hailuo" for each in ip.configurables)
+    hailuo_jupyter.load_ipython_extension(ip)
+    hailuo_jupyter.load_ipython_extension(ip)
+    assert len(ip.Completer.custom_matchers) == matchers
