@@ -36,6 +36,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+#: What every refusal says that happens before anything has left this machine.
+NOTHING_SENT = "Nothing was sent and nothing was paid."
+
 
 class HailuoError(Exception):
     """Base of every error this package raises on purpose.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hailuo_jupyter import redact
-from hailuo_jupyter.errors import KeyMissing, SettingsError
+from hailuo_jupyter.errors import NOTHING_SENT, KeyMissing, SettingsError
 
 _SERVICE = "hailuo-jupyter"
 _memory: dict[str, str] = {}
@@ -125,7 +125,7 @@ def require(
         return key
     raise KeyMissing(
         f"There is no key for {title}.",
-        money="Nothing was sent and nothing was paid.",
+        money=NOTHING_SENT,
         todo=f"Set {variables[0]} in the environment, or run '%hailuo key {provider}'. A key is to be had "
         f"at {page}. To try without one: --provider demo.",
     )
@@ -137,7 +137,7 @@ def _checked(value: str, where: str = "the key given") -> str:
         return value
     raise SettingsError(
         f"What is in {where} cannot be a key: it is empty, or holds spaces or other than plain ASCII.",
-        money="Nothing was sent and nothing was paid.",
+        money=NOTHING_SENT,
         todo="Copy the key once more from the provider's page.",
     )
 

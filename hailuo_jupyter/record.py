@@ -53,8 +53,8 @@ from hailuo_jupyter.run_id import new_run_id
 from hailuo_jupyter.states import State, may_follow
 
 if TYPE_CHECKING:
-    from hailuo_jupyter.catalogue import Price, Provider
-    from hailuo_jupyter.images import Frame
+    from hailuo_jupyter.frame import Frame
+    from hailuo_jupyter.offer import Price, Provider
     from hailuo_jupyter.request import Request
 
 __all__ = [

@@ -12,9 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hailuo_jupyter.catalogue import NOTHING_SENT, Provider, resolve
-from hailuo_jupyter.errors import FrameError, OptionError, PromptError
-from hailuo_jupyter.images import Frame, open_frame
+from hailuo_jupyter.choices import resolve
+from hailuo_jupyter.errors import NOTHING_SENT, FrameError, OptionError, PromptError
+from hailuo_jupyter.frame import Frame
+from hailuo_jupyter.images import open_frame
+from hailuo_jupyter.offer import Provider
 
 #: Goes up when the canonical form changes, so that fingerprints of two forms are never compared.
 FINGERPRINT_VERSION = 1

@@ -16,7 +16,7 @@ import platformdirs
 from traitlets import Bool, Dict, Enum, Float, Int, Unicode, default
 from traitlets.config import SingletonConfigurable
 
-from hailuo_jupyter.errors import SettingsError
+from hailuo_jupyter.errors import NOTHING_SENT, SettingsError
 
 #: When this variable is set, no host but loopback is spoken to, even with real keys about.
 LOOPBACK_ONLY = "HAILUO_LOOPBACK_ONLY"
@@ -139,6 +139,6 @@ def address(default_url: str, variable: str) -> str:
         return url
     raise SettingsError(
         f"{variable} is {url!r}, which is neither https nor an address of this machine.",
-        money="Nothing was sent and nothing was paid.",
+        money=NOTHING_SENT,
         todo=f"Set {variable} to an https address, or remove it.",
     )

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hailuo_jupyter import catalogue, keys, providers
-from hailuo_jupyter.catalogue import Provider
 from hailuo_jupyter.engine.demo import simulator_address
 from hailuo_jupyter.engine.pace import Clock
 from hailuo_jupyter.errors import RunNotFound
 from hailuo_jupyter.keys import Key
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import Dialect
 from hailuo_jupyter.runlog import Owner, Row, RunLog
 from hailuo_jupyter.settings import Hailuo

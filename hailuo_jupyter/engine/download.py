@@ -11,7 +11,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from hailuo_jupyter.errors import ClipError, DiskError, DiskFull, FolderNotWritable, HailuoError
+from hailuo_jupyter.errors import (
+    NOTHING_SENT,
+    ClipError,
+    DiskError,
+    DiskFull,
+    FolderNotWritable,
+    HailuoError,
+)
 from hailuo_jupyter.media import ClipFacts, examine
 from hailuo_jupyter.providers.http import Http
 
@@ -194,6 +201,6 @@ def check_folder(folder: Path) -> None:
             probe.unlink(missing_ok=True)
     raise type(problem)(
         problem.what,
-        money="Nothing was sent and nothing was paid.",
+        money=NOTHING_SENT,
         todo="Free some space or make the folder writable, or name another one with --output.",
     )

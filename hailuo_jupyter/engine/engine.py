@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from hailuo_jupyter.catalogue import Provider
 from hailuo_jupyter.engine.aside import set_aside
+from hailuo_jupyter.engine.board import Board, Listener
 from hailuo_jupyter.engine.decide import Act, Decision, decide
 from hailuo_jupyter.engine.desk import Desk, Desks, Wires
 from hailuo_jupyter.engine.download import check_folder
@@ -29,6 +29,7 @@ from hailuo_jupyter.errors import (
     HailuoError,
 )
 from hailuo_jupyter.images import keep
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.http import Http
 from hailuo_jupyter.record import prepare
 from hailuo_jupyter.request import Request
@@ -43,8 +44,6 @@ _FOLLOW_S = 0.5
 
 _UNANSWERED = frozenset({State.PREPARED, State.UPLOADING, State.SUBMITTING})
 _DISK_CODES = frozenset({DiskError.code, DiskFull.code, FolderNotWritable.code})
-
-Listener = Callable[[Row], None]
 
 
 class Engine:
@@ -61,10 +60,8 @@ class Engine:
     def __init__(self, settings: Hailuo, clock: Clock | None = None) -> None:
         self._settings, self._clock = settings, clock or Clock()
         self._desks, self.wires = Desks(settings, self._clock), Wires(settings)
-        self._rows: dict[str, Row] = {}
+        self.board = Board()
         self._lives: dict[str, Future[None]] = {}
-        self._listeners: dict[str, list[Listener]] = {}
-        self._changed = threading.Condition()
         self._http: Http | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="hailuo-engine", daemon=True)
@@ -134,7 +131,7 @@ class Engine:
             rows = [self._write_down(order, desk) for _ in range(decision.buy)]
         placed = [Placed(act, self._take(run_id, act, desk)) for act, run_id in decision.kept]
         for row in rows:
-            self._publish(row)
+            self.board.publish(row)
             self._set_going(row, order.provider, order.key_folder, order.request)
             placed.append(Placed(Act.BUY, Run(row.run_id, self)))
         return placed
@@ -180,7 +177,7 @@ class Engine:
             row = desk.log.update(
                 run_id, lambda record: record.moved(State.DOWNLOADING, at=at), only_from={row.state}
             )
-        self._publish(row)
+        self.board.publish(row)
         if row.state in RESUMABLE:
             self._go_on(row, desk)
         return Run(run_id, self)
@@ -209,7 +206,7 @@ class Engine:
             return False
         row = desk.log.get(row.run_id)
         if row.state in RESUMABLE:
-            self._publish(row)
+            self.board.publish(row)
             provider = self.wires.provider(row.provider, row.record.dialect)
             self._set_going(row, provider, Path.cwd(), None)
             return True
@@ -219,7 +216,7 @@ class Engine:
             desk.log.update(
                 row.run_id, lambda r: r.moved(state, at=at, problem=told), only_from={row.state}
             )
-        self._publish(desk.log.release(row.run_id, desk.owner.id))
+        self.board.publish(desk.log.release(row.run_id, desk.owner.id))
         return False
 
     def _set_going(
@@ -236,7 +233,7 @@ class Engine:
                 Pace(desk.log, self._settings, self._clock),
                 self._clock,
                 desk.owner.id,
-                self._publish,
+                self.board.publish,
                 self._settings.deadline_minutes * 60.0,
             )
             try:
@@ -244,7 +241,7 @@ class Engine:
             except HailuoError as error:
                 told = error.as_problem()
                 desk.log.update(row.run_id, lambda record: record.changed(problem=told))
-                self._publish(desk.log.release(row.run_id, desk.owner.id))
+                self.board.publish(desk.log.release(row.run_id, desk.owner.id))
                 return
             hand = Hand(bench, row, provider, dialect, lambda: self.wires.key(provider, key_folder))
             await live(hand, request)
@@ -265,7 +262,7 @@ class Engine:
         RunNotFound
             If no log has it.
         """
-        return self._rows.get(run_id) or self._desks.find(run_id)
+        return self.board.get(run_id) or self._desks.find(run_id)
 
     def run(self, run_id: str) -> Run:
         """Give the handle of a run by its id, or by an unambiguous part of it.
@@ -298,8 +295,7 @@ class Engine:
     def wait_answers(self, runs: Iterable[Run], timeout: float) -> bool:
         """Wait, at most `timeout` seconds, until the submits of these runs are answered."""
         ids = [run.run_id for run in runs]
-        with self._changed:
-            return self._changed.wait_for(lambda: all(map(self._answered, ids)), timeout)
+        return self.board.wait_for(lambda: all(map(self._answered, ids)), timeout)
 
     def _answered(self, run_id: str) -> bool:
         row = self.row(run_id)
@@ -316,8 +312,7 @@ class Engine:
         asked: Future[bool] = Future()
         self._loop.call_soon_threadsafe(lambda: asked.set_result(self._cancel_unsent(run_id)))
         if asked.result(10):
-            with self._changed:
-                self._changed.wait_for(lambda: self.settled(run_id), 10)
+            self.board.wait_for(lambda: self.settled(run_id), 10)
             return
         row = self.row(run_id)
         title = self.wires.provider(row.provider).title
@@ -337,41 +332,17 @@ class Engine:
     # ── telling others ─────────────────────────────────────────────────────────────────────────
 
     def listen(self, run_id: str, listener: Listener) -> Callable[[], None]:
-        """Have `listener` called with each change of a run, on the thread that makes it.
-
-        Returns
-        -------
-        callable
-            Ends the listening.
-        """
-        self._listeners.setdefault(run_id, []).append(listener)
-        self._rows.setdefault(run_id, self.row(run_id))
-
-        def leave() -> None:
-            if listener in (listeners := self._listeners.get(run_id, [])):
-                listeners.remove(listener)
-
-        return leave
-
-    def _publish(self, row: Row) -> None:
-        with self._changed:
-            latest = self._rows.get(row.run_id)
-            if latest is not None and latest.revision > row.revision:
-                return
-            self._rows[row.run_id] = row
-            self._changed.notify_all()
-        for listener in tuple(self._listeners.get(row.run_id, ())):
-            try:
-                listener(row)
-            except Exception:
-                logger.exception("a listener of run %s failed", row.run_id)
+        """Have `listener` called with each change of a run (see `Board.listen`)."""
+        if self.board.get(run_id) is None:
+            self.board.publish(self.row(run_id))
+        return self.board.listen(run_id, listener)
 
     async def _follow(self) -> None:
         """Learn from the log what other processes do with runs that somebody here looks at."""
         while True:
             await asyncio.sleep(_FOLLOW_S)
-            for run_id, row in tuple(self._rows.items()):
-                life = self._lives.get(run_id)
+            for row in self.board.rows():
+                life = self._lives.get(row.run_id)
                 if row.state in SETTLED or (life is not None and not life.done()):
                     continue
                 try:
@@ -382,6 +353,6 @@ class Engine:
     def _catch_up(self, row: Row, desk: Desk) -> None:
         now = desk.log.get(row.run_id)
         if (now.revision, now.owner) != (row.revision, row.owner):
-            self._publish(now)
+            self.board.publish(now)
         if now.owner is not None and not desk.log.alive(now.owner):
             self._go_on(now, desk)

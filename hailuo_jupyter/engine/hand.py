@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from hailuo_jupyter import redact
-from hailuo_jupyter.catalogue import Provider
 from hailuo_jupyter.engine.pace import Clock, Pace, Stopwatch
 from hailuo_jupyter.errors import (
     DiskError,
@@ -20,6 +19,7 @@ from hailuo_jupyter.errors import (
     RateLimited,
 )
 from hailuo_jupyter.keys import Key
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import PAID_AND_KEPT, Call, Dialect, News, Reply
 from hailuo_jupyter.providers.http import Http, Lost, Unsent
 from hailuo_jupyter.record import Record, write_sidecar

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from hailuo_jupyter.catalogue import Provider
 from hailuo_jupyter.engine.fetch import fetch
 from hailuo_jupyter.engine.hand import Hand, Overtaken, Parked
 from hailuo_jupyter.engine.send import send
 from hailuo_jupyter.engine.timing import Timing
 from hailuo_jupyter.engine.watch import watch
 from hailuo_jupyter.errors import HailuoError, NotSent
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import NOTHING_BOUGHT
 from hailuo_jupyter.record import Record
 from hailuo_jupyter.request import Request

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hailuo_jupyter.catalogue import Provider
 from hailuo_jupyter.engine.decide import Act, Known
 from hailuo_jupyter.engine.run import Run
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.record import OriginRecord
 from hailuo_jupyter.request import Request
 from hailuo_jupyter.runlog import Row, RunLog

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from hailuo_jupyter.catalogue import Provider
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.runlog.log import RunLog
 from hailuo_jupyter.settings import Hailuo
 

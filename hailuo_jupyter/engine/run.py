@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hailuo_jupyter import errors
 from hailuo_jupyter.engine import waiting
 from hailuo_jupyter.states import State
 
 if TYPE_CHECKING:
-    from hailuo_jupyter.engine.engine import Engine
     from hailuo_jupyter.record import Record, RequestRecord
+    from hailuo_jupyter.runlog import Row
+
+
+class Keeper(Protocol):
+    """Who knows how runs do: the engine."""
+
+    def row(self, run_id: str) -> Row:
+        """Give the run as it stands."""
+
+    def settled(self, run_id: str) -> bool:
+        """Tell whether waiting for it may end."""
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel it while nothing is sent."""
 
 
 class WaitInterrupted(KeyboardInterrupt):
@@ -41,7 +54,7 @@ class Run:
     #: How the run shows itself in a notebook. The layer that knows IPython puts it here.
     show: ClassVar[Callable[[Run], None] | None] = None
 
-    def __init__(self, run_id: str, engine: Engine) -> None:
+    def __init__(self, run_id: str, engine: Keeper) -> None:
         self._run_id, self._engine = run_id, engine
 
     @property

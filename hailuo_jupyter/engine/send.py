@@ -15,7 +15,7 @@ from hailuo_jupyter.errors import (
     ProviderError,
     RateLimited,
 )
-from hailuo_jupyter.images import Frame
+from hailuo_jupyter.frame import Frame
 from hailuo_jupyter.providers.base import NOTHING_BOUGHT, Reply
 from hailuo_jupyter.providers.http import Lost, Unsent
 from hailuo_jupyter.request import Request

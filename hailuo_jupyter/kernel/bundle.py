@@ -5,16 +5,26 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hailuo_jupyter.kernel import words
+from hailuo_jupyter.kernel.standing import Tone
 from hailuo_jupyter.kernel.view import RunView
 
 #: Type of the record in an output: one run's record, or ``{"runs": [record, …]}``.
 MIME = "application/vnd.hailuo.run+json"
+
+#: Each has a contrast of at least 3:1 on white and on JupyterLab's dark background.
+COLOURS = {
+    Tone.WORKING: "#3b82f6",
+    Tone.WAITING: "#b7791f",
+    Tone.DONE: "#2e9e4f",
+    Tone.BROKEN: "#e5484d",
+}
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -67,12 +77,15 @@ def html(views: Sequence[RunView]) -> str:
 @cache
 def templates() -> Environment:
     """Give the templates; every value is escaped."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("hailuo_jupyter.kernel"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.globals["colours"] = COLOURS
+    return environment
 
 
 def _src(view: RunView) -> str | None:
@@ -80,7 +93,9 @@ def _src(view: RunView) -> str | None:
     if clip is None or clip.absent:
         return None
     if clip.file is not None:
-        return f"data:video/mp4;base64,{base64.b64encode(clip.file.read_bytes()).decode()}"
+        # A clip that was deleted this very moment is no reason to show nothing at all.
+        with suppress(OSError):
+            return f"data:video/mp4;base64,{base64.b64encode(clip.file.read_bytes()).decode()}"
     return clip.href
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from ipywidgets import HTML, GridBox, Layout, VBox
 
-from hailuo_jupyter.kernel.bundle import templates
+from hailuo_jupyter.kernel.bundle import COLOURS, templates
 from hailuo_jupyter.kernel.view import RunView
 
 _PARTS = ("state", "head", "clock", "foot")
-_COLOURS = {"working": "#3b82f6", "waiting": "#b7791f", "done": "#2e9e4f", "broken": "#e5484d"}
 
 
 class Card:
@@ -60,7 +59,7 @@ class _Cell:
 
     def __init__(self, view: RunView) -> None:
         self._layout = Layout(
-            border_left=_rule(view), padding="2px 0 2px 12px", min_width="0", overflow="hidden"
+            border_left=_rule(view), padding="2px 0 2px 12px", margin="4px 0", min_width="0"
         )
         self._parts = {
             part: HTML(_rendered(part, view), layout=Layout(margin="0", width="auto"))
@@ -84,7 +83,7 @@ class _Cell:
 
 
 def _rule(view: RunView) -> str:
-    return f"3px solid {_COLOURS[view.tone]}"
+    return f"3px solid {COLOURS[view.tone]}"
 
 
 def _rendered(part: str, view: RunView) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from hailuo_jupyter import catalogue, keys
 from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.run import Run
-from hailuo_jupyter.errors import HailuoError, OptionError
+from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, OptionError
 from hailuo_jupyter.kernel import options, origin
 from hailuo_jupyter.kernel.commands_list import COMMANDS
 from hailuo_jupyter.kernel.display import bring_up_to_date, show
@@ -50,7 +50,7 @@ def run(line: str, ip: Any) -> None:
     if len(read.words) > most or (most and not read.words and not command.optional):
         raise OptionError(
             f"It is written: %hailuo {name} {command.usage}".rstrip() + ".",
-            money="Nothing was sent.",
+            money=NOTHING_SENT,
         )
     _DO[name](read, ip)
 

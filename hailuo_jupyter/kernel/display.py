@@ -214,13 +214,13 @@ class Showing:
         if self._audience is Audience.TERMINAL:
             print(data["text/plain"])  # noqa: T201 - a terminal's display, on the main thread
         else:
-            display(data, raw=True, display_id=self._display_id)
+            display(data, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
 
     def _again(self, data: dict[str, Any]) -> None:
         from IPython.display import update_display
 
         try:
-            update_display(data, raw=True, display_id=self._display_id)
+            update_display(data, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
         except LookupError:
             # ipykernel 7.0 has no parent header outside a cell; the next update may have one.
             logger.debug("an update of display %s was not sent", self._display_id)

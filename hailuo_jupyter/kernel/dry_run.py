@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from hailuo_jupyter import providers
-from hailuo_jupyter.catalogue import Price
 from hailuo_jupyter.engine.body import as_recorded
-from hailuo_jupyter.images import Frame
+from hailuo_jupyter.frame import Frame
 from hailuo_jupyter.kernel import generate, origin
 from hailuo_jupyter.kernel.generate import Wish
+from hailuo_jupyter.offer import Price
 from hailuo_jupyter.settings import Hailuo
 
 

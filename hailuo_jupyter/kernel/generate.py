@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter import catalogue, keys
-from hailuo_jupyter.catalogue import Provider
 from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.order import Order, Placed
 from hailuo_jupyter.engine.run import Run
-from hailuo_jupyter.errors import HailuoError, KeyMissing, OptionError, from_problem
+from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, KeyMissing, OptionError, from_problem
 from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.record import OriginRecord
 from hailuo_jupyter.request import Request, build
 from hailuo_jupyter.settings import Hailuo
@@ -82,7 +82,7 @@ def choose_provider(settings: Hailuo, named: str | None, folder: Path) -> tuple[
         variables = " or ".join(p.key_variables[0] for p in catalogue.providers())
         raise KeyMissing(
             "No provider is named, and there is a key for none.",
-            money="Nothing was sent and nothing was paid.",
+            money=NOTHING_SENT,
             todo=f"Set {variables}, or run '%hailuo key PROVIDER'; --provider demo needs no key and "
             "costs nothing.",
         )
@@ -128,7 +128,7 @@ def output_folder(settings: Hailuo, given: str | Path | None, folder: Path) -> P
     """
     text = str(given or settings.output_dir)
     if "\0" in text or not text.strip():
-        raise OptionError("The output folder's name can be no path.", money="Nothing was sent.")
+        raise OptionError("The output folder's name can be no path.", money=NOTHING_SENT)
     return (folder / Path(text).expanduser()).resolve()
 
 
@@ -150,7 +150,7 @@ def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[P
     if not 1 <= wish.count <= MOST_AT_ONCE:
         raise OptionError(
             f"The count is {wish.count}, and has to be from 1 to {MOST_AT_ONCE}.",
-            money="Nothing was sent and nothing was paid.",
+            money=NOTHING_SENT,
         )
     provider, remark = choose_provider(settings, wish.provider, notebook.folder)
     request = request_of(wish, provider, settings, notebook.folder)

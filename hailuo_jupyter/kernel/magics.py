@@ -7,7 +7,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from hailuo_jupyter.errors import OptionError
+from hailuo_jupyter.errors import NOTHING_SENT, OptionError
 from hailuo_jupyter.kernel import options, origin
 from hailuo_jupyter.kernel.options import Option, Takes
 from hailuo_jupyter.kernel.prompt import fill, value_of
@@ -75,7 +75,7 @@ def run_cell(line: str, cell: str, ip: Any) -> None:
     if read.words:
         raise OptionError(
             f"{read.words[0]!r} on the option line belongs to no option.",
-            money="Nothing was sent.",
+            money=NOTHING_SENT,
             todo="The prompt goes below the first line; a value with spaces needs quotes.",
         )
     if read.flag("help"):
@@ -134,7 +134,7 @@ def wish_of(read: options.Line, cell: str, namespace: dict[str, Any]) -> Any:
 
     name = read.text("name")
     if name is not None and not name.isidentifier():
-        raise OptionError(f"--name {name!r} can be no variable's name.", money="Nothing was sent.")
+        raise OptionError(f"--name {name!r} can be no variable's name.", money=NOTHING_SENT)
     first, last = read.text("image"), read.text("last-frame")
     return Wish(
         fill(cell, namespace),

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum, auto
 
-from hailuo_jupyter.errors import OptionError
-
-_NOTHING_SENT = "Nothing was sent."
+from hailuo_jupyter.errors import NOTHING_SENT, OptionError
 
 
 class Takes(Enum):
@@ -91,7 +89,7 @@ def words_of(line: str) -> list[str]:
     if quote:
         raise OptionError(
             f"The quote {quote} on the option line is not closed.",
-            money=_NOTHING_SENT,
+            money=NOTHING_SENT,
             todo="Close it, or leave it out: only values with spaces need quotes.",
         )
     if word or started:
@@ -130,17 +128,17 @@ def read(words: Sequence[str], options: Sequence[Option]) -> Line:
             raise unknown(f"--{name}", [f"--{each}" for each in known])
         if option.takes is Takes.NOTHING:
             if has_value:
-                raise OptionError(f"--{name} takes no value.", money=_NOTHING_SENT)
+                raise OptionError(f"--{name} takes no value.", money=NOTHING_SENT)
             values[name] = True
             continue
         if not has_value:
             if not queue or queue[0].startswith("--"):
-                raise OptionError(f"--{name} needs a value: {option.usage}.", money=_NOTHING_SENT)
+                raise OptionError(f"--{name} needs a value: {option.usage}.", money=NOTHING_SENT)
             value = queue.pop(0)
         if option.takes is Takes.MANY:
             values[name] = (*(values.get(name) or ()), value)  # type: ignore[misc]
         elif name in values:
-            raise OptionError(f"--{name} is written twice.", money=_NOTHING_SENT, todo="Keep one.")
+            raise OptionError(f"--{name} is written twice.", money=NOTHING_SENT, todo="Keep one.")
         else:
             values[name] = value
     return Line(values, tuple(rest))
@@ -151,7 +149,7 @@ def unknown(typed: str, known: Sequence[str]) -> OptionError:
     near = get_close_matches(typed, known, n=1, cutoff=0.5)
     return OptionError(
         f"There is no {typed}.",
-        money=_NOTHING_SENT,
+        money=NOTHING_SENT,
         todo=f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}.",
     )
 
@@ -170,7 +168,7 @@ def whole_number(name: str, value: str | None, default: int, *, most: int) -> in
         return int(value)
     raise OptionError(
         f"--{name} is {value!r}, and has to be a whole number from 1 to {most}.",
-        money=_NOTHING_SENT,
+        money=NOTHING_SENT,
     )
 
 

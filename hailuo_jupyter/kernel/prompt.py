@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from hailuo_jupyter.errors import PromptError
+from hailuo_jupyter.errors import NOTHING_SENT, PromptError
 
-_NOTHING_SENT = "Nothing was sent."
 _DOUBLE = "For a brace that stands for itself, write it twice: {{ and }}."
 
 
@@ -21,7 +20,7 @@ class _Filler(string.Formatter):
         if isinstance(key, int):
             raise PromptError(
                 f"There is a field without a name ({{{key}}} or {{}}).",
-                money=_NOTHING_SENT,
+                money=NOTHING_SENT,
                 todo=_DOUBLE,
             )
         if key in kwargs:
@@ -29,7 +28,7 @@ class _Filler(string.Formatter):
         near = get_close_matches(key, [name for name in kwargs if not name.startswith("_")], n=1)
         raise PromptError(
             f"There is no variable {key!r} in the notebook.",
-            money=_NOTHING_SENT,
+            money=NOTHING_SENT,
             todo=(f"Did you mean {{{near[0]}}}? " if near else "") + _DOUBLE,
         )
 
@@ -63,7 +62,7 @@ def fill(text: str, namespace: Mapping[str, Any]) -> str:
         said = f"has no {error}" if isinstance(error, KeyError) else str(error)
         raise PromptError(
             f"A field between braces cannot be filled in: {said}.",
-            money=_NOTHING_SENT,
+            money=NOTHING_SENT,
             todo=_DOUBLE,
         ) from None
 

@@ -6,94 +6,23 @@ escaping is the templates' part.
 
 from __future__ import annotations
 
-import base64
-import math
-import os
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from enum import StrEnum
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from hailuo_jupyter.catalogue import Provider
 from hailuo_jupyter.engine.timing import Timing
-from hailuo_jupyter.errors import KeyMissing, KeyRefused, Moderated
 from hailuo_jupyter.kernel import words
+from hailuo_jupyter.kernel.clip_view import ClipView, clip_view
+from hailuo_jupyter.kernel.standing import Standing, Tick, Tone
 from hailuo_jupyter.kernel.words import harmless
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.runlog.log import Row
-from hailuo_jupyter.states import AT_PROVIDER, FINAL, State
 
 if TYPE_CHECKING:
     from hailuo_jupyter.record import FrameRecord, Record
 
-#: The bar of a clip that is done at the provider and is being fetched.
-_FETCHING_SHARE = 0.98
-
-#: A provider that is faster than this needs clock times with seconds.
-_FAST_S = 120.0
-
-_KEY_CODES = frozenset({KeyMissing.code, KeyRefused.code})
-_BEFORE_SENDING = frozenset({State.PREPARED, State.UPLOADING})
 _SHORT, _LONG = 120, 280
-
-
-class Tone(StrEnum):
-    """What a state means for the person; the templates give it a colour."""
-
-    WORKING = "working"
-    WAITING = "waiting"
-    DONE = "done"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True)
-class Tick:
-    """What changes each second while a run is on its way.
-
-    Parameters
-    ----------
-    elapsed
-        A running clock.
-    expected
-        How long such runs take, or that this one takes longer.
-    share
-        Of the bar, 0 to 1; None where nobody can tell.
-    """
-
-    elapsed: str
-    expected: str
-    share: float | None
-
-
-@dataclass(frozen=True)
-class ClipView:
-    """Where a clip is, and how it can be shown.
-
-    Parameters
-    ----------
-    name
-        The file, with its folder as far as the reader needs it.
-    href, sidecar
-        Links to clip and record, relative to the notebook and quoted; None where there are none.
-    file
-        The file to put into the output itself; None to link it.
-    width, height
-        Pixels of the clip.
-    poster
-        A small JPEG as a ``data:`` URI; empty if there is none.
-    absent
-        Why the clip cannot be played here; empty if it can.
-    """
-
-    name: str
-    href: str | None
-    sidecar: str | None
-    file: Path | None
-    width: int
-    height: int
-    poster: str
-    absent: str
 
 
 @dataclass(frozen=True)
@@ -119,7 +48,7 @@ class RunView:
     hint
         What one can or cannot do now.
     caption
-        The clip's facts, time and cost, piece by piece.
+        A finished clip's facts, time and cost.
     clip
         None while there is none.
     saved
@@ -188,265 +117,74 @@ def view(
     deadline_s
         Seconds after which a run counts as overdue.
     """
-    told = _Telling(row, provider, timing, now, tz, deadline_s)
-    record = row.record
-    clip = told.clip(base, poster, embed=embed)
+    record, clip = row.record, clip_view(row, base, poster=poster, embed=embed)
+    standing = Standing(row, provider, timing, now=now, tz=tz, deadline_s=deadline_s)
+    prompt = harmless(record.request.prompt)
+    caption: tuple[str, ...] = ()
+    if clip and record.clip:
+        options = record.request.options
+        caption = (words.measured(record.clip, options), standing.when, standing.cost)
     return RunView(
         run_id=row.run_id,
         revision=row.revision,
         record_json=row.record_json,
-        tone=told.tone(),
-        state=told.state(),
-        live=told.live,
-        source=told.source(),
-        prompt=harmless(record.request.prompt),
-        prompt_long=words.shortened(harmless(record.request.prompt), _LONG),
-        prompt_short=words.shortened(harmless(record.request.prompt), _SHORT),
-        when=told.when(),
-        tick=told.tick(),
-        problem=told.problem(),
-        hint=told.hint(),
-        caption=told.caption(),
+        tone=standing.tone,
+        state=standing.state,
+        live=standing.live,
+        source=_source(record, provider),
+        prompt=prompt,
+        prompt_long=words.shortened(prompt, _LONG),
+        prompt_short=words.shortened(prompt, _SHORT),
+        when=standing.when,
+        tick=standing.tick,
+        problem=standing.problem,
+        hint=standing.hint,
+        caption=caption,
         clip=clip,
-        saved=told.saved() if saved else "",
-        cost=told.cost(),
-        facts=told.facts(),
+        saved=standing.saved if saved else "",
+        cost=standing.cost,
+        facts=_facts(record, standing, tz),
         statement=harmless(record.reproducibility.statement),
     )
 
 
-class _Telling:
-    """One run and the moment at which it is told of."""
-
-    def __init__(
-        self,
-        row: Row,
-        provider: Provider,
-        timing: Timing,
-        now: float,
-        tz: tzinfo | None,
-        deadline_s: float,
-    ) -> None:
-        self.row, self.record, self.provider, self.timing = row, row.record, provider, timing
-        self.now, self.tz = now, tz
-        self.at = {State(k): _seconds(v) for k, v in row.record.times.items() if k in set(State)}
-        self.live = row.state not in FINAL | {State.UNCONFIRMED} and row.owner is not None
-        code = row.record.problem.code if row.record.problem else ""
-        self.needs_key = not self.live and row.state not in FINAL and code in _KEY_CODES
-        self.moderated = code == Moderated.code
-        self.began = self.at.get(State.SUBMITTED, self.at.get(State.PREPARED, row.created))
-        self.elapsed = max(0.0, now - self.began)
-        watched = self.live and row.state in AT_PROVIDER
-        self.overdue = watched and self.elapsed > deadline_s
-        self.late = watched and timing.late(self.elapsed)
-
-    # ── how it stands ──────────────────────────────────────────────────────────────────────────
-
-    def tone(self) -> Tone:
-        state = self.row.state
-        if state is State.COMPLETED:
-            return Tone.DONE
-        if state in FINAL:
-            return Tone.BROKEN
-        stuck = not self.live or self.record.problem is not None or self.late or self.overdue
-        return Tone.WAITING if stuck else Tone.WORKING
-
-    def state(self) -> str:
-        state = self.row.state
-        if self.needs_key:
-            return "Waiting for a key"
-        if state in {State.FAILED, State.REJECTED} and self.moderated:
-            return "Moderated"
-        if state is State.UNCONFIRMED:
-            return "Unconfirmed, maybe bought"
-        if state is State.PREPARED and self.live:
-            return "Not sent yet"
-        if self.overdue:
-            return f"{state.words}, overdue"
-        if self.late:
-            return f"{state.words}, later than usual"
-        if not self.live and state in AT_PROVIDER | {State.DOWNLOADING}:
-            return f"{state.words}, not watched"
-        return state.words
-
-    def source(self) -> str:
-        options = self.record.request.options
-        chosen = [f"{name} {value}" for name, value in options.items() if name != "duration"]
-        if "duration" in options:
-            chosen.append(f"{options['duration']} s")
-        return harmless(" · ".join([self.provider.title, self.record.model, *chosen]))
-
-    def tick(self) -> Tick | None:
-        state = self.row.state
-        if not self.live:
-            return None
-        elapsed = words.stopwatch(self.elapsed)
-        if state in AT_PROVIDER:
-            return Tick(elapsed, self._expected(), self.timing.progress(self.elapsed))
-        if state in {State.DOWNLOADING, State.UNDOWNLOADED}:
-            return Tick(elapsed, "done at the provider, fetching the clip", _FETCHING_SHARE)
-        return Tick(elapsed, "not at the provider yet", None)
-
-    def _expected(self) -> str:
-        nine = words.about(self.timing.quantile(0.9))
-        if self.overdue:
-            return "asked about less often from now on"
-        if self.late:
-            return f"longer than 9 of 10 such runs (usually {nine})"
-        if self.elapsed > self.timing.median_s:
-            return f"9 of 10 such runs are done by {nine}"
-        return f"usually about {words.about(self.timing.median_s)}"
-
-    # ── clock times ────────────────────────────────────────────────────────────────────────────
-
-    def _clock(self, at: float) -> str:
-        return words.clock(at, self.now, self.tz, seconds=self.timing.median_s < _FAST_S)
-
-    def _by(self, at: float) -> str:
-        """Round up: "by 12:06" must hold for a moment in the minute before."""
-        grain = 1 if self.timing.median_s < _FAST_S else 60
-        return self._clock(math.ceil(at / grain) * grain)
-
-    def when(self) -> str:
-        state, began = self.row.state, self._clock(self.began)
-        ended = self._clock(self.at.get(state, self.row.updated))
-        if state is State.COMPLETED:
-            return f"{words.local(self.began, self.tz):%Y-%m-%d}, {self._span()}"
-        if state in AT_PROVIDER:
-            soon = self._by(self.began + self.timing.median_s)
-            late = self._by(self.began + self.timing.quantile(0.9))
-            return f"Submitted {began}, expected by {soon}, 9 of 10 by {late}."
-        if state in {State.DOWNLOADING, State.UNDOWNLOADED}:
-            kept = self._clock(self.began + self.provider.retention_s)
-            doubt = " (inferred)" if self.provider.retention_kind == "inferred" else ""
-            return f"Submitted {began}; {self.provider.title} keeps the clip until about {kept}{doubt}."
-        if state is State.UNCONFIRMED:
-            sent = self._clock(self.at.get(State.SUBMITTING, self.began))
-            return f"Sent {sent}, and no readable answer came."
-        if state in {State.FAILED, State.EXPIRED}:
-            return f"Submitted {began}, {state.words.lower()} {ended}."
-        return f"Rejected {ended}." if state is State.REJECTED else f"Prepared {began}."
-
-    def _span(self) -> str:
-        """Say from when to when the provider worked; the download may come much later."""
-        end = self.at.get(State.DOWNLOADING, self.at.get(State.COMPLETED, self.began))
-        days = words.clock(self.began, self.began, self.tz, seconds=self.timing.median_s < _FAST_S)
-        until = words.clock(end, self.began, self.tz, seconds=self.timing.median_s < _FAST_S)
-        return f"{days} to {until} ({words.span(end - self.began)})"
-
-    # ── what one has to know ───────────────────────────────────────────────────────────────────
-
-    def problem(self) -> tuple[str, ...]:
-        problem = self.record.problem
-        if problem is not None:
-            return tuple(
-                harmless(part) for part in (problem.what, problem.money, problem.todo) if part.strip()
-            )
-        if self.overdue:
-            until = self._clock(self.began + self.provider.retention_s)
-            return (
-                f"{self.provider.title} has not finished this clip after {words.span(self.elapsed // 60 * 60)}.",
-                f"It is still asked, about once a minute, until about {until}.",
-            )
-        if not self.live and self.row.state in AT_PROVIDER | {State.DOWNLOADING, State.UNDOWNLOADED}:
-            return ("Nobody watches this run now.", "Run '%hailuo resume' to go on; asking is free.")
-        return ()
-
-    def hint(self) -> str:
-        state = self.row.state
-        if not self.live:
-            return ""
-        if state in _BEFORE_SENDING:
-            return "Nothing is sent yet; run.cancel() still stops it."
-        if self.provider.can_cancel:
-            return "run.cancel() stops it."
-        if state in AT_PROVIDER:
-            paid = "nothing is paid" if self.record.cost.kind == "free" else "the clip is paid for"
-            return f"{self.provider.title} cannot cancel a job: {paid}, and the clip will be fetched."
-        return ""
-
-    def cost(self) -> str:
-        unpaid = {State.REJECTED, State.FAILED}
-        if self.row.state in unpaid and self.record.cost.actual is None:
-            return ""
-        doubt = {State.UNCONFIRMED: ", if it was bought", State.PREPARED: ", if sent"}
-        return harmless(words.cost(self.record.cost)) + doubt.get(self.row.state, "")
-
-    def saved(self) -> str:
-        price = words.price(self.provider.price(self.record.request.options))
-        shown = words.clock(self.began, self.now, self.tz)
-        return f"Shown again from {shown}: nothing was paid. For a new take: --new ({price})."
-
-    # ── the clip ───────────────────────────────────────────────────────────────────────────────
-
-    def caption(self) -> tuple[str, ...]:
-        clip = self.record.clip
-        if self.row.state is not State.COMPLETED or clip is None:
-            return ()
-        return (words.measured(clip, self.record.request.options), self.when(), self.cost())
-
-    def clip(self, base: Path | None, poster: bytes | None, *, embed: bool) -> ClipView | None:
-        clip = self.record.clip
-        if self.row.state is not State.COMPLETED or clip is None:
-            return None
-        path = self.row.folder / clip.path
-        relative = words.inside(path, base)
-        there = path.is_file()
-        absent = ""
-        if not there:
-            absent = "The clip's file is no longer in its folder. Run the cell again to fetch it."
-        elif relative is None and not embed:
-            absent = (
-                "The clip lies outside this notebook's folder, so it cannot be played here. "
-                "Run the cell with --embed to store it in the notebook."
-            )
-        sidecar = words.inside(path.with_name(f"{self.row.run_id}.json"), base)
-        return ClipView(
-            name=harmless(relative or f"{path.parent.name}/{path.name}"),
-            href=_href(relative) if relative and there else None,
-            sidecar=_href(sidecar) if sidecar else None,
-            file=path if embed and there else None,
-            width=clip.width,
-            height=clip.height,
-            poster=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}" if poster else "",
-            absent=absent,
-        )
-
-    # ── the fold ───────────────────────────────────────────────────────────────────────────────
-
-    def facts(self) -> tuple[tuple[str, str], ...]:
-        record, request, price = self.record, self.record.request, self.record.cost
-        zone = words.local(self.began, self.tz)
-        found = [
-            ("Run", f"{record.run_id}, revision {record.revision}"),
-            ("Job", record.job.id or ""),
-            ("First frame", _frame(request.first_frame)),
-            ("Last frame", _frame(request.last_frame)),
-            ("Prompt optimizer", record.reproducibility.prompt_optimizer),
-            ("Begun", f"{zone:%Y-%m-%d %H:%M:%S} (UTC{zone:%z})"),
-            ("Cost", self.cost()),
-            ("Price from", f"{price.source} ({price.as_of})" if price.source else ""),
-            ("Clip", _file(record)),
-            ("Tags", ", ".join(record.tags)),
-            ("Note", record.note or ""),
-        ]
-        return tuple((name, harmless(value)) for name, value in found if value)
+def _source(record: Record, provider: Provider) -> str:
+    options = record.request.options
+    # A record's options are sorted by name; a reader knows the provider's order.
+    order = dict.fromkeys([*(choice.name for choice in provider.choices), *options])
+    chosen = [
+        f"{options[name]} s" if name == "duration" else f"{name} {options[name]}"
+        for name in order
+        if name in options
+    ]
+    return harmless(" · ".join([provider.title, record.model, *chosen]))
 
 
-def _seconds(moment: str) -> float:
-    return datetime.fromisoformat(moment).timestamp()
-
-
-def _href(relative: str) -> str:
-    # A colon or a question mark in a folder's name must stay part of the path.
-    return quote(os.fsencode(relative), safe="/")
+def _facts(record: Record, standing: Standing, tz: tzinfo | None) -> tuple[tuple[str, str], ...]:
+    request, cost = record.request, record.cost
+    begun = words.local(standing.began, tz)
+    found = [
+        ("Run", f"{record.run_id}, revision {record.revision}"),
+        ("Job", record.job.id or ""),
+        ("First frame", _frame(request.first_frame)),
+        ("Last frame", _frame(request.last_frame)),
+        ("Prompt optimizer", record.reproducibility.prompt_optimizer),
+        ("Begun", f"{begun:%Y-%m-%d %H:%M:%S} (UTC{begun:%z})"),
+        ("Price from", f"{cost.source} ({cost.as_of})" if cost.source else ""),
+        ("Clip", _file(record)),
+        ("Tags", ", ".join(record.tags)),
+        ("Note", record.note or ""),
+    ]
+    return tuple((name, harmless(value)) for name, value in found if value)
 
 
 def _frame(frame: FrameRecord | None) -> str:
     if frame is None:
         return ""
-    size = f", {frame.width} × {frame.height}" if frame.width and frame.height else ""
-    return f"{frame.url or frame.source}{size}"
+    said = frame.url or frame.source
+    if frame.width and frame.height:
+        said += f", {words.pixels(frame.width, frame.height)}"
+    return said
 
 
 def _file(record: Record) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from datetime import UTC, datetime, tzinfo
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hailuo_jupyter.catalogue import Price
+from hailuo_jupyter.offer import Price
 
 if TYPE_CHECKING:
     from hailuo_jupyter.record import ClipRecord, CostRecord
@@ -24,17 +22,16 @@ _MINUTE, _HOUR = 60, 3600
 
 
 def harmless(text: str) -> str:
-    """Make what must not act visible instead: control and bidi characters.
+    """Replace what must not act, control and bidi characters, by its number: ``[U+202E]``.
 
-    ASCII controls become their control pictures (ESC becomes U+241B), all others their number in
-    brackets, such as ``[U+202E]``. Tabs and newlines stay.
+    Tabs and newlines stay.
 
     Parameters
     ----------
     text
         A prompt, a provider's words, a file's name: anything.
     """
-    return _UNSAFE.sub(_visible, text)
+    return _UNSAFE.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
 
 
 def harmless_json(document: str) -> str:
@@ -46,13 +43,6 @@ def harmless_json(document: str) -> str:
         JSON as `json.dumps` writes it with ``ensure_ascii=False``.
     """
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
-
-
-def _visible(found: re.Match[str]) -> str:
-    number = ord(found[0])
-    if number < 0x20:  # noqa: PLR2004 - ASCII's controls have pictures of their own
-        return chr(0x2400 + number)
-    return "\N{SYMBOL FOR DELETE}" if number == 0x7F else f"[U+{number:04X}]"  # noqa: PLR2004
 
 
 def shortened(text: str, most: int) -> str:
@@ -79,9 +69,9 @@ def span(seconds: float) -> str:
 
 def about(seconds: float) -> str:
     """Say how long something may take, no finer than one can know it."""
-    if seconds < 20:  # noqa: PLR2004
+    if seconds < 20:
         return span(math.ceil(seconds))
-    if seconds < 100:  # noqa: PLR2004
+    if seconds < 100:
         return f"{math.ceil(seconds / 5) * 5} s"
     return span(round(seconds / _MINUTE) * _MINUTE)
 
@@ -147,6 +137,11 @@ def _exact(usd: float) -> str:
     return f"{whole}.{parts.rstrip('0').ljust(2, '0')}"
 
 
+def pixels(width: int, height: int) -> str:
+    """Give a picture's size."""
+    return f"{width} \N{MULTIPLICATION SIGN} {height}"
+
+
 def measured(clip: ClipRecord, options: dict[str, str | int]) -> str:
     """Say what a clip is, from its file, and where that is not what was asked for.
 
@@ -162,22 +157,10 @@ def measured(clip: ClipRecord, options: dict[str, str | int]) -> str:
     asked = options.get("resolution")
     said = [f"asked for {asked}"] if asked and found and asked != found else []
     said += [f"{found}-class"] if found and not said else []
-    said.append(f"measured {clip.width} × {clip.height}")
+    said.append(f"measured {pixels(clip.width, clip.height)}")
     said.append(f"{clip.fps:.2f}".rstrip("0").rstrip(".") + " fps")
     length = f"{clip.duration_s:.1f} s"
     wanted = options.get("duration")
-    if isinstance(wanted, int) and abs(clip.duration_s - wanted) > 0.5:  # noqa: PLR2004
+    if isinstance(wanted, int) and abs(clip.duration_s - wanted) > 0.5:
         length += f" (asked for {wanted} s)"
     return ", ".join([*said, length])
-
-
-def inside(path: Path, base: Path | None) -> str | None:
-    """Give a path relative to a folder, with slashes; None if it does not lie in there."""
-    if base is None:
-        return None
-    for inner, outer in ((path, base), (path.resolve(), base.resolve())):
-        if inner.is_relative_to(outer):
-            relative = inner.relative_to(outer)
-            if ".." not in relative.parts:
-                return os.fsencode(relative.as_posix()).decode("utf-8", "surrogateescape")
-    return None

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import signal
+import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -25,11 +26,13 @@ _WAIT = (
     "__import__('hailuo_jupyter.kernel.commands', fromlist=['run']).run('wait', get_ipython())"
 )
 
+_PERSON = "person"
+
 logger = logging.getLogger(__name__)
 logger.addHandler(logging.NullHandler())  # nbclient's warnings are not for the terminal
 
 
-class Stopped(Exception):  # noqa: N818 - it names what happened
+class Stopped(Exception):
     """The person stopped the execution."""
 
 
@@ -42,14 +45,19 @@ class Client(NotebookClient):
         The notebook; changed in place.
     tell
         Told what happens.
+    limit
+        Seconds for all of it; None for no limit.
     **options
         As for `nbclient.NotebookClient`.
     """
 
-    def __init__(self, nb: NotebookNode, tell: Tell = nobody, **options: Any) -> None:
+    def __init__(
+        self, nb: NotebookNode, tell: Tell = nobody, limit: float | None = None, **options: Any
+    ) -> None:
         super().__init__(nb, log=logger, record_timing=False, **options)
-        self._tell = tell
-        self._stopped = False
+        self._tell, self._limit = tell, limit
+        self._stopped_by = ""
+        self._ending: asyncio.Task[None] | None = None
 
     async def run_all(self, environment: dict[str, str]) -> list[str]:
         """Run every cell, wait for all runs, and end the kernel.
@@ -74,17 +82,27 @@ class Client(NotebookClient):
         self._tell(KernelStarts(self.kernel_name))
         self.km = self.create_kernel_manager()
         self.km.shutdown_wait_time = _SHUTDOWN_S
-        async with self.async_setup_kernel(env=environment):
-            with self._interruptible():
-                try:
-                    problems = await self._cells()
-                    problems += await self._wait()
-                except (asyncio.CancelledError, DeadKernelError):
-                    # nbclient takes every cancellation for the kernel's death.
-                    if self._stopped:
-                        raise Stopped from None
-                    problems = ["The kernel died."]
-        return problems
+        # What a kernel says outside of its cells is for the case that it dies, not for the terminal.
+        with tempfile.TemporaryFile() as said:
+            try:
+                async with self.async_setup_kernel(env=environment, stdout=said, stderr=said):
+                    with self._interruptible():
+                        return await self._all()
+            except DeadKernelError:
+                return [f"The kernel died.{_last_line(said)}"]
+            except (OSError, RuntimeError) as error:
+                return [f"The kernel did not start: {error}.{_last_line(said)}"]
+
+    async def _all(self) -> list[str]:
+        try:
+            return await self._cells() + await self._wait()
+        except (asyncio.CancelledError, DeadKernelError):
+            # nbclient takes every cancellation for the kernel's death.
+            if self._stopped_by == _PERSON:
+                raise Stopped from None
+            if self._stopped_by:
+                return [self._stopped_by]
+            raise
 
     async def _cells(self) -> list[str]:
         assert self.kc is not None  # noqa: S101 - for the type checker
@@ -119,7 +137,7 @@ class Client(NotebookClient):
         self._tell(WaitBegins())
         self.kc.session.metadata = {}
         self.timeout, self.allow_errors = None, False
-        self.nb.cells.append(new_code_cell(_WAIT))
+        self.nb.cells.append(new_code_cell(_WAIT))  # type: ignore[no-untyped-call]
         try:
             await self.async_execute_cell(
                 self.nb.cells[-1], len(self.nb.cells) - 1, store_history=False
@@ -135,19 +153,23 @@ class Client(NotebookClient):
         """Hear an interrupt in place of nbclient, which would end the kernel and go on waiting."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
-        def stop() -> None:
-            self._stopped = True
+        def stop(why: str) -> None:
+            self._stopped_by = why
+            # The running cell is stopped too, so that the kernel can end by itself.
+            self._ending = loop.create_task(self._interrupt())
             if task is not None:
                 task.cancel()
 
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(signal.SIGINT, stop)
+            loop.add_signal_handler(signal.SIGINT, stop, _PERSON)
+        ending = None
+        if self._limit is not None:
+            ending = loop.call_later(self._limit, stop, f"It took longer than {self._limit:g} s.")
         try:
             yield
-        except BaseException:
-            await_interrupt = loop.create_task(self._interrupt())
-            await_interrupt.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise
+        finally:
+            if ending is not None:
+                ending.cancel()
 
     async def _interrupt(self) -> None:
         """Stop the running cell, so that the kernel can end by itself."""
@@ -156,6 +178,13 @@ class Client(NotebookClient):
                 result = self.km.interrupt_kernel()
                 if result is not None:
                     await result
+
+
+def _last_line(said: IO[bytes]) -> str:
+    said.seek(0)
+    lines = said.read().decode("utf-8", "replace").split("\n")
+    told = [" ".join(line.split()) for line in lines if line.strip()]
+    return f" It said: {told[-1][:300]}" if told else ""
 
 
 def _words(error: CellExecutionError) -> str:

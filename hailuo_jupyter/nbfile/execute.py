@@ -59,6 +59,7 @@ def execute(
     kernel: str | None = None,
     timeout: int | None = None,
     allow_errors: bool = False,
+    limit: float | None = None,
     tell: Tell = nobody,
     settings: Hailuo | None = None,
     environment: Mapping[str, str] | None = None,
@@ -77,6 +78,8 @@ def execute(
         Seconds that a cell may take. The wait at the end is not limited by it.
     allow_errors
         Go on after a cell that fails.
+    limit
+        Seconds for all of it, the wait included; None for no limit.
     tell
         Told what happens.
     settings
@@ -98,7 +101,7 @@ def execute(
     """
     began, settings = time.time(), settings or Hailuo.instance()
     source = document.read(path)
-    nb = nbformat.from_dict(nbformat.reads(document.text_of(source.nb, path.name), as_version=4))
+    nb = _parsed(source)
     records.home(source.nb)  # refused before anything runs, not after
     # The notebook goes by the path that JupyterLab would tell, so that runs made there are found.
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - without following links
@@ -109,6 +112,7 @@ def execute(
     client = Client(
         nb,
         tell,
+        limit,
         timeout=timeout,
         kernel_name=kernel,
         allow_errors=allow_errors,
@@ -144,15 +148,26 @@ async def _watched(client: Client, environment: dict[str, str], watch: Watch) ->
     following = asyncio.create_task(watch.follow())
     try:
         return await client.run_all(environment)
-    except (OSError, RuntimeError) as error:
-        return [f"The kernel did not start: {error}"]
     finally:
         following.cancel()
         watch.close()
 
 
+def _parsed(source: document.Document) -> NotebookNode:
+    text = document.text_of(source.nb, source.path.name)
+    try:
+        nb: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    except (nbformat.ValidationError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise NotebookError(
+            f"{source.path.name} is no valid notebook: {type(error).__name__}.",
+            money="Nothing was run and nothing was sent.",
+            todo="Open it in Jupyter and save it.",
+        ) from None
+    return nb
+
+
 def _write(nb: NotebookNode, source: document.Document, target: Path) -> Path:
-    text = nbformat.writes(nb) + "\n"
+    text = nbformat.writes(nb) + "\n"  # type: ignore[no-untyped-call]
     same = os.path.realpath(target) == os.path.realpath(source.path)
     if same and not source.unchanged():
         # Whoever edited it meanwhile loses nothing.

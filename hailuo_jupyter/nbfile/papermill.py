@@ -18,7 +18,7 @@ from hailuo_jupyter.kernel import origin
 from hailuo_jupyter.nbfile import records
 
 
-class HailuoEngine(NBClientEngine):  # type: ignore[misc] - papermill has no types
+class HailuoEngine(NBClientEngine):  # type: ignore[misc]
     """papermill's usual engine, with our records lifted into the metadata at the end."""
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hailuo_jupyter import settings
-from hailuo_jupyter.catalogue import Provider
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.aimlapi import AimlApi
 from hailuo_jupyter.providers.base import Dialect
 from hailuo_jupyter.providers.segmind import Segmind

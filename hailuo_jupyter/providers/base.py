@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from hailuo_jupyter import redact
-from hailuo_jupyter.catalogue import Provider
 from hailuo_jupyter.errors import (
     AnswerLost,
     HailuoError,
@@ -26,7 +25,8 @@ from hailuo_jupyter.errors import (
     RateLimited,
     Rejected,
 )
-from hailuo_jupyter.images import Frame
+from hailuo_jupyter.frame import Frame
+from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.request import Request
 
 NOTHING_BOUGHT = "Nothing was bought."

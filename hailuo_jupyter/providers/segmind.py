@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from hailuo_jupyter import redact
 from hailuo_jupyter.errors import ProviderDown
-from hailuo_jupyter.images import Frame
+from hailuo_jupyter.frame import Frame
 from hailuo_jupyter.providers.base import (
     NOTHING_BOUGHT,
     Call,

@@ -52,8 +52,12 @@ Execute = Callable[..., nbformat.NotebookNode]
 def execute(folder: Path, env: dict[str, str]) -> Execute:
     """Run cells as nbclient does, headless, in a kernel that has the fixture's variables."""
 
-    def run(*cells: str, kernel: str = "python3", allow_errors: bool = False) -> nbformat.NotebookNode:
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    def run(
+        *cells: str, kernel: str = "python3", allow_errors: bool = False
+    ) -> nbformat.NotebookNode:
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+        )
         NotebookClient(
             notebook,
             kernel_name=kernel,

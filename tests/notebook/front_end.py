@@ -37,7 +37,10 @@ class FrontEnd:
     def __init__(self, folder: Path, env: dict[str, str], kernel: str = "python3") -> None:
         self.notebook = folder / "notebook.ipynb"
         self._manager = KernelManager(kernel_name=kernel)
-        self._folder, self._env = folder, {**os.environ, **env, "JPY_SESSION_NAME": str(self.notebook)}
+        self._folder, self._env = (
+            folder,
+            {**os.environ, **env, "JPY_SESSION_NAME": str(self.notebook)},
+        )
         self.cells: dict[str, Cell] = {}
         self.displays: dict[str, dict[str, Any]] = {}
         self.comms: dict[str, dict[str, Any]] = {}

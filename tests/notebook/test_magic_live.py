@@ -121,7 +121,9 @@ def test_variables_fill_prompt_and_frames(page: FrontEnd, simulator: Simulator) 
     assert jobs(simulator, "A {anmal}.") == 0
 
 
-def test_a_user_error_is_one_line_and_a_real_error_output(page: FrontEnd, simulator: Simulator) -> None:
+def test_a_user_error_is_one_line_and_a_real_error_output(
+    page: FrontEnd, simulator: Simulator
+) -> None:
     before = len(simulator.ledger.jobs)
     for code, name, says in (
         ("%%hailuo --resolutoin 768P\nx", "OptionError", "Did you mean --resolution?"),

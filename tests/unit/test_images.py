@@ -18,9 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hailuo_jupyter.catalogue import NOTHING_SENT, provider
-from hailuo_jupyter.errors import FolderNotWritable, FrameError
-from hailuo_jupyter.images import MAX_PIXELS, Frame, keep, open_frame
+from hailuo_jupyter.catalogue import provider
+from hailuo_jupyter.errors import NOTHING_SENT, FolderNotWritable, FrameError
+from hailuo_jupyter.frame import MAX_PIXELS, Frame
+from hailuo_jupyter.images import keep, open_frame
 
 LIMITS = provider("segmind").frame_limits
 
@@ -483,7 +484,7 @@ def frame_or_refusal(data: bytes) -> None:
     try:
         frame = opened(data)
     except FrameError as error:
-        assert error.money == NOTHING_SENT  # noqa: PT017 - both outcomes are right
+        assert error.money == NOTHING_SENT
         return
     assert frame.identity == f"file:{sha256(data)}"
     assert frame.data is not None

@@ -42,7 +42,7 @@ def test_any_line_gives_words_or_an_option_error(line: str) -> None:
     try:
         read(words_of(line), CELL_OPTIONS)
     except OptionError as error:
-        assert "Nothing was sent." in str(error)
+        assert "Nothing was sent" in str(error)
 
 
 def test_values_come_by_space_or_equals_sign_and_tags_add_up() -> None:

@@ -36,7 +36,10 @@ def test_fields_are_filled_in_once(text: str, filled: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("A {anmal} lifts off", "There is no variable 'anmal' in the notebook. Nothing was sent. Did you"),
+        (
+            "A {anmal} lifts off",
+            "There is no variable 'anmal' in the notebook. Nothing was sent and nothing was paid. Did you",
+        ),
         ('{"json": 1}', "There is no variable"),
         ("A {} here", "field without a name"),
         ("A {0} here", "field without a name"),
@@ -53,7 +56,7 @@ def test_what_cannot_be_filled_in_is_named(text: str, says: str) -> None:
     with pytest.raises(PromptError) as caught:
         fill(text, NAMES)
     assert says in str(caught.value)
-    assert "Nothing was sent." in str(caught.value)
+    assert "Nothing was sent" in str(caught.value)
 
 
 @given(st.text())
@@ -68,7 +71,7 @@ def test_any_text_is_filled_or_refused_in_words(text: str) -> None:
         try:
             work(text, {"a": 1})
         except PromptError as error:
-            assert "Nothing was sent." in str(error)
+            assert "Nothing was sent" in str(error)
 
 
 def test_a_field_alone_gives_the_object_itself() -> None:

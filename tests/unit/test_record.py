@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hailuo_jupyter import catalogue, record, request
 from hailuo_jupyter.errors import FolderNotWritable
-from hailuo_jupyter.images import Frame
+from hailuo_jupyter.frame import Frame
 from hailuo_jupyter.record import Record, json_schema, new_run_id, prepare, write_sidecar
 from hailuo_jupyter.states import State
 

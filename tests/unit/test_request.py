@@ -15,8 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from hailuo_jupyter.catalogue import NOTHING_SENT, provider
-from hailuo_jupyter.errors import FrameError, OptionError, PromptError, RequestError
+from hailuo_jupyter.catalogue import provider
+from hailuo_jupyter.errors import NOTHING_SENT, FrameError, OptionError, PromptError, RequestError
 from hailuo_jupyter.request import FINGERPRINT_VERSION, Request, build, check_prompt
 
 SEGMIND, AIMLAPI = provider("segmind"), provider("aimlapi")
@@ -45,8 +45,8 @@ def test_any_text_is_accepted_or_refused(text: str) -> None:
     try:
         checked = check_prompt(text, 20)
     except PromptError as error:
-        assert error.money == NOTHING_SENT  # noqa: PT017 - both outcomes are right
-        assert str(error).isprintable()  # noqa: PT017
+        assert error.money == NOTHING_SENT
+        assert str(error).isprintable()
         return
     assert 1 <= len(checked) <= 20
     assert checked == checked.strip()

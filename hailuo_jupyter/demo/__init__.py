@@ -1,0 +1,1 @@
+"""The quickstart notebook, run against simulated providers: ``jupyter hailuo demo``."""
