@@ -16,6 +16,7 @@ import platformdirs
 from traitlets import Bool, Dict, Enum, Float, Int, Unicode, default
 from traitlets.config import SingletonConfigurable
 
+from hailuo_jupyter import redact
 from hailuo_jupyter.errors import NOTHING_SENT, SettingsError
 
 #: When this variable is set, no host but loopback is spoken to, even with real keys about.
@@ -74,7 +75,7 @@ class Hailuo(SingletonConfigurable):
 
     @default("output_dir")
     def _output_dir(self) -> str:
-        return os.environ.get("HAILUO_OUTPUT_DIR", "hailuo")
+        return os.environ.get("HAILUO_OUTPUT_DIR") or "hailuo"
 
     @default("run_log")
     def _run_log(self) -> str:
@@ -92,10 +93,9 @@ class Hailuo(SingletonConfigurable):
         for name in sorted(self.class_own_traits(config=True)):
             value = getattr(self, name)
             variable = _ENVIRONMENT.get(name, "")
-            fallback = self.traits()[name].default_value
-            if variable and os.environ.get(variable) == value:
+            if variable and value and os.environ.get(variable) == value:
                 origin = f"environment {variable}"
-            elif value == fallback or (variable and value == getattr(self, f"_{name}")()):
+            elif value == self.trait_defaults(name):
                 origin = "default"
             else:
                 origin = "set by %config or ipython_config.py"
@@ -134,11 +134,15 @@ def address(default_url: str, variable: str) -> str:
         If the address is neither https nor loopback, since a key would cross the network readable.
     """
     url = (os.environ.get(variable) or default_url).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
+    try:
+        parts = urlsplit(url)
+        scheme, host, _ = parts.scheme, parts.hostname, parts.port
+    except ValueError:  # half an IPv6 address, or a port that is no number
+        scheme, host = "", None
+    if host and (scheme == "https" or (scheme == "http" and is_loopback(host))):
         return url
     raise SettingsError(
-        f"{variable} is {url!r}, which is neither https nor an address of this machine.",
+        f"{variable} is {redact.link(url)!r}, which is neither https nor an address of this machine.",
         money=NOTHING_SENT,
         todo=f"Set {variable} to an https address, or remove it.",
     )

@@ -69,29 +69,35 @@ def choose(where: Path, *, to_open: bool = False) -> Place:
     """Give the demo's folder, and copy the notebook there where it is new.
 
     A completed demo whose notebook is as shipped is used again, and buys nothing. One that a person
-    has changed, or that was broken off, stays as it is: a numbered folder is taken.
+    has changed, or that was broken off, stays as it is: a numbered folder is taken. To open it, the
+    latest is taken as it is.
 
     Parameters
     ----------
     where
         In which folder.
     to_open
-        The notebook is opened, not run, so that any that is there will do.
+        The notebook is opened, not run.
 
     Raises
     ------
     FolderNotWritable
         If nothing can be copied there.
     """
+    latest: Place | None = None
     for number in itertools.count(1):
         folder = where.absolute() / ("hailuo-demo" if number == 1 else f"hailuo-demo-{number}")
         place = Place(folder)
         if not folder.exists():
-            _copy(folder)
-            return place
-        if place.notebook.is_file() and (to_open or (_as_shipped(place) and _completed(place))):
-            return Place(folder, again=True)
-    raise AssertionError("numbers do not end")  # pragma: no cover
+            break
+        if place.notebook.is_file():
+            latest = Place(folder, again=True)
+            if not to_open and _as_shipped(place) and _completed(place):
+                return latest
+    if to_open and latest is not None:
+        return latest
+    _copy(folder)
+    return place
 
 
 def _copy(folder: Path) -> None:

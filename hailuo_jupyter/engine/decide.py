@@ -82,7 +82,7 @@ def decide(known: Sequence[Known], *, count: int = 1, new: bool = False) -> Deci
     missing = count - len(serving)
     if missing:
         for run in known:
-            if refusal := _stands_in_the_way(run):
+            if not _serves(run) and (refusal := _stands_in_the_way(run)):
                 raise refusal
     return Decision(tuple(reversed(serving)), missing)
 

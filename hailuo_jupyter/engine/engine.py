@@ -102,6 +102,7 @@ class Engine:
             task.cancel()
         if others:
             await asyncio.wait(others, timeout=5)
+        await self._loop.shutdown_default_executor()
         if self._http is not None:
             await self._http.close()
 
@@ -286,6 +287,9 @@ class Engine:
     def settled(self, run_id: str) -> bool:
         """Tell whether nothing more happens to a run by itself, so that waiting for it may end."""
         row = self.row(run_id)
+        if self.board.get(run_id) is None:
+            # Whoever waits has it followed, and taken over if its owner dies.
+            self.board.publish(row)
         if row.state in SETTLED or row.owner is None:
             return True
         # The fetching goes on, but only the person can make room.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import count
 
 from hailuo_jupyter.engine.fetch import fetch
 from hailuo_jupyter.engine.hand import Hand, Overtaken, Parked
+from hailuo_jupyter.engine.pace import back_off
 from hailuo_jupyter.engine.send import send
 from hailuo_jupyter.engine.timing import Timing
 from hailuo_jupyter.engine.watch import watch
-from hailuo_jupyter.errors import HailuoError, NotSent
+from hailuo_jupyter.errors import DiskError, HailuoError, NotSent, RunLogError
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import NOTHING_BOUGHT
 from hailuo_jupyter.record import Record
@@ -31,14 +33,17 @@ async def live(hand: Hand, request: Request | None) -> None:
     request
         What is asked for; needed only while nothing was sent.
     """
-    link: str | None = None
     try:
-        if hand.row.state is State.PREPARED and request is not None:
-            await send(hand, request)
-        if hand.row.state in AT_PROVIDER:
-            link = await watch(hand, timing_of(hand.bench.log, hand.provider, hand.row.record))
-        if hand.row.state in {State.DOWNLOADING, State.UNDOWNLOADED}:
-            await fetch(hand, link)
+        for attempt in count(1):
+            try:
+                await _stages(hand, request)
+            except (RunLogError, DiskError):
+                # The log takes nothing just now. What it has last is where to go on, and what was
+                # bought must not be given up for a full disk that somebody is about to empty.
+                logger.warning("run %s waits for the run log", hand.row.run_id, exc_info=True)
+                await asyncio.sleep(back_off(attempt))
+            else:
+                break
     except (Parked, Overtaken):
         pass
     except asyncio.CancelledError:
@@ -53,6 +58,16 @@ async def live(hand: Hand, request: Request | None) -> None:
         hand.note(_mistake(error))
     finally:
         hand.release()
+
+
+async def _stages(hand: Hand, request: Request | None) -> None:
+    link: str | None = None
+    if hand.row.state is State.PREPARED and request is not None:
+        await send(hand, request)
+    if hand.row.state in AT_PROVIDER:
+        link = await watch(hand, timing_of(hand.bench.log, hand.provider, hand.row.record))
+    if hand.row.state in {State.DOWNLOADING, State.UNDOWNLOADED}:
+        await fetch(hand, link)
 
 
 def timing_of(log: RunLog, provider: Provider, record: Record) -> Timing:

@@ -53,7 +53,7 @@ class Stopwatch:
         self._passed_at = max(self.clock.wall() - self.since, 0.0)
 
     def passed(self) -> float:
-        """Give the seconds that have passed, never less than before."""
+        """Give the seconds that have passed, at least those of the monotonic clock."""
         steady = self._passed_at + self.clock.monotonic() - self._monotonic_at
         return max(self.clock.wall() - self.since, steady, 0.0)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from itertools import count
 from typing import NoReturn
 
 from hailuo_jupyter.engine.body import as_recorded
@@ -10,16 +12,20 @@ from hailuo_jupyter.engine.hand import Hand, Parked
 from hailuo_jupyter.engine.pace import Stopwatch, back_off
 from hailuo_jupyter.errors import (
     AnswerLost,
+    DiskError,
     HailuoError,
     ProviderDown,
     ProviderError,
     RateLimited,
+    RunLogError,
 )
 from hailuo_jupyter.frame import Frame
 from hailuo_jupyter.providers.base import NOTHING_BOUGHT, Reply
 from hailuo_jupyter.providers.http import Lost, Unsent
 from hailuo_jupyter.request import Request
 from hailuo_jupyter.states import State
+
+logger = logging.getLogger(__name__)
 
 #: A submit that the provider puts off (429, 503 with Retry-After) is offered again for so long, in s.
 _OFFERED_FOR = 300.0
@@ -71,7 +77,7 @@ async def send(hand: Hand, request: Request) -> None:
             hand.move(State.REJECTED, error)
             return
         else:
-            _bought(hand, accepted.job_id, accepted.answer)
+            await _bought(hand, accepted.job_id, accepted.answer)
             await hand.write_sidecar()
             return
         # It surely did not arrive: that is in the log before any waiting.
@@ -87,17 +93,25 @@ async def send(hand: Hand, request: Request) -> None:
         await asyncio.sleep(wait)
 
 
-def _bought(hand: Hand, job_id: str, answer: object) -> None:
+async def _bought(hand: Hand, job_id: str, answer: object) -> None:
     """Commit the provider's id, before anything else happens.
 
-    This is written even if another process meanwhile took the run for lost: it is paid for.
+    This is written even if another process meanwhile took the run for lost: it is paid for. Where
+    the log takes nothing (a full disk), the id is held and offered again for as long as it needs.
     """
     job = {"id": job_id, "answers": {"submit": answer}}
     at = hand.bench.clock.wall()
-    hand.commit(
-        lambda record: record.moved(State.SUBMITTED, at=at, problem=None, job=job),
-        {State.SUBMITTING, State.UNCONFIRMED},
-    )
+    for attempt in count(1):
+        try:
+            hand.commit(
+                lambda record: record.moved(State.SUBMITTED, at=at, problem=None, job=job),
+                {State.SUBMITTING, State.UNCONFIRMED},
+            )
+        except (RunLogError, DiskError):
+            logger.warning("job %s is bought, and waits for the run log", job_id, exc_info=True)
+            await asyncio.sleep(back_off(attempt))
+        else:
+            return
 
 
 async def _on_the_wire(hand: Hand, request: Request) -> dict[str, str]:

@@ -72,10 +72,11 @@ class Timing:
 
     def expected(self, elapsed: float) -> float:
         """Give the median total duration, in seconds, of the runs that took at least `elapsed`."""
+        # The quantile of the share 1 - left/2, which a float could not tell from 1 in the far tail.
         left = self.survival(elapsed)
-        if left < 1e-9:
-            return elapsed * 1.25
-        return max(self.quantile(min(1.0 - left / 2.0, 1.0 - 1e-9)), elapsed)
+        if left < 1e-300:
+            return elapsed
+        return max(self.median_s * math.exp(-self.sigma * _NORMAL.inv_cdf(left / 2.0)), elapsed)
 
     def progress(self, elapsed: float) -> float:
         """Give a share between 0 and 0.97: never full early, and slower when a run is late."""

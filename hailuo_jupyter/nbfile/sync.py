@@ -110,15 +110,19 @@ def _known(nb: dict[str, Any]) -> dict[str, Record]:
 
 def _sidecars(nb: dict[str, Any], places: Places) -> tuple[int, list[str]]:
     written, remarks = 0, []
-    for run_id, record in _known(nb).items():
-        folder = places.folder(record)
-        # A notebook may come from anybody: only beside the very clip that it tells of is written.
-        if folder is None or record.clip is None or record.clip.path != f"{run_id}.mp4":
-            continue
+    for run_id, known in _known(nb).items():
+        row, folder = places.row(run_id), places.folder(known)
+        # Log and sidecar are the truth, so the notebook's copy never replaces a sidecar.
+        record = known if row is None else row.record
         beside = places.sidecar(run_id, folder)
-        if beside and (beside.record is None or beside.record.revision >= record.revision):
+        behind = beside is None or (
+            row is not None and (beside.record is None or beside.record.revision < row.revision)
+        )
+        if folder is None or not behind or record.clip is None:
             continue
-        if sha256_of(folder / record.clip.path) != record.clip.sha256:
+        # A notebook may come from anybody: only beside the very clip that it tells of is written.
+        here = record.clip.path == f"{run_id}.mp4"
+        if not here or sha256_of(folder / record.clip.path) != record.clip.sha256:
             continue
         try:
             write_sidecar(record, folder)

@@ -25,7 +25,8 @@ def test_half_of_the_runs_take_longer_than_the_median() -> None:
 
 
 def test_the_distribution_is_that_of_drawn_durations() -> None:
-    drawn = sorted(random.Random(1).lognormvariate(math.log(173.29), 0.35) for _ in range(20_000))
+    chance = random.Random(1)
+    drawn = sorted(chance.lognormvariate(math.log(173.29), 0.35) for _ in range(20_000))
     assert SEGMIND.quantile(0.9) == pytest.approx(drawn[18_000], rel=0.02)
     later = [each for each in drawn if each > 200]
     assert SEGMIND.expected(200) == pytest.approx(median(later), rel=0.02)
@@ -56,7 +57,8 @@ def test_the_prior_weighs_as_much_as_five_observations() -> None:
 
 
 def test_after_many_runs_the_log_speaks() -> None:
-    seen = [random.Random(2).lognormvariate(math.log(60), 0.1) for _ in range(200)]
+    chance = random.Random(2)
+    seen = [chance.lognormvariate(math.log(60), 0.1) for _ in range(200)]
     learned = Timing.learned(173.29, 0.35, seen)
     assert learned.median_s == pytest.approx(60, rel=0.1)
 
