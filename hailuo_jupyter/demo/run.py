@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -91,9 +92,11 @@ def lab(where: Path, say: Say) -> int:
         )
         while True:
             try:
-                return running.wait()
+                code = running.wait()
             except KeyboardInterrupt:
                 continue  # the terminal told JupyterLab too, and that asks back
+            # An interrupt is how one leaves JupyterLab.
+            return 0 if code == -signal.SIGINT else code
 
 
 def _environment(place: Place, url: str) -> dict[str, str]:

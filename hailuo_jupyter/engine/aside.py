@@ -7,8 +7,16 @@ from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.states import State
 
 
-def set_aside(row: Row) -> tuple[State, HailuoError] | None:
+def set_aside(row: Row, *, died: bool) -> tuple[State, HailuoError] | None:
     """Tell the state and the problem of a run that nobody can go on with by itself.
+
+    Parameters
+    ----------
+    row
+        The run as the log has it.
+    died
+        Whether a process had it in hand when it ended. A problem of one that was being offered again
+        says that this goes on by itself, which is no longer true.
 
     Returns
     -------
@@ -21,7 +29,8 @@ def set_aside(row: Row) -> tuple[State, HailuoError] | None:
             money="The clip may have been bought.",
             todo="Look at the provider's request history before you send it again with --new.",
         )
-    if row.state is State.UPLOADING or (row.state is State.PREPARED and row.record.problem is None):
+    waits = row.state is State.PREPARED and (died or row.record.problem is None)
+    if row.state is State.UPLOADING or waits:
         return State.PREPARED, NotSent(
             "The kernel ended before the request was sent.",
             money="Nothing was bought.",

@@ -68,6 +68,11 @@ class Board:
 
         return leave
 
+    def look_again(self) -> None:
+        """Have whoever waits look again, where something other than a row has changed."""
+        with self._changed:
+            self._changed.notify_all()
+
     def wait_for(self, done: Callable[[], bool], timeout: float) -> bool:
         """Wait, blocking, until `done` holds after some change; False after `timeout` seconds."""
         with self._changed:

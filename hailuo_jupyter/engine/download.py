@@ -101,7 +101,8 @@ async def download(
     except OSError as error:
         raise disk_error(error, target.parent) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder is gone, or does not let us: said above
+            part.unlink(missing_ok=True)
     return facts
 
 

@@ -16,7 +16,7 @@ from hailuo_jupyter.engine.decide import Act, Decision, decide
 from hailuo_jupyter.engine.desk import Desk, Desks, Wires
 from hailuo_jupyter.engine.download import check_folder
 from hailuo_jupyter.engine.hand import Bench, Hand
-from hailuo_jupyter.engine.life import live, timing_of
+from hailuo_jupyter.engine.life import cancelled, live, timing_of
 from hailuo_jupyter.engine.order import Order, Placed, known
 from hailuo_jupyter.engine.pace import Clock, Pace
 from hailuo_jupyter.engine.run import Run
@@ -62,6 +62,8 @@ class Engine:
         self._desks, self.wires = Desks(settings, self._clock), Wires(settings)
         self.board = Board()
         self._lives: dict[str, Future[None]] = {}
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._taking = threading.Lock()
         self._http: Http | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="hailuo-engine", daemon=True)
@@ -201,24 +203,28 @@ class Engine:
         ]
 
     def _go_on(self, row: Row, desk: Desk) -> bool:
-        if (life := self._lives.get(row.run_id)) is not None and not life.done():
-            return True
-        if not desk.log.claim([row.run_id], desk.owner.id):
+        # Whoever asks for a run and who follows the log do so from two threads.
+        with self._taking:
+            if (life := self._lives.get(row.run_id)) is not None and not life.done():
+                return True
+            if not desk.log.claim([row.run_id], desk.owner.id):
+                return False
+            died, row = row.owner is not None, desk.log.get(row.run_id)
+            if row.state in RESUMABLE:
+                self.board.publish(row)
+                provider = self.wires.provider(row.provider, row.record.dialect)
+                self._set_going(row, provider, Path.cwd(), None)
+                return True
+            if (aside := set_aside(row, died=died)) is not None:
+                (state, problem), at = aside, self._clock.wall()
+                told = problem.as_problem()
+                desk.log.update(
+                    row.run_id,
+                    lambda record: record.moved(state, at=at, problem=told),
+                    only_from={row.state},
+                )
+            self.board.publish(desk.log.release(row.run_id, desk.owner.id))
             return False
-        row = desk.log.get(row.run_id)
-        if row.state in RESUMABLE:
-            self.board.publish(row)
-            provider = self.wires.provider(row.provider, row.record.dialect)
-            self._set_going(row, provider, Path.cwd(), None)
-            return True
-        if (aside := set_aside(row)) is not None:
-            (state, problem), at = aside, self._clock.wall()
-            told = problem.as_problem()
-            desk.log.update(
-                row.run_id, lambda r: r.moved(state, at=at, problem=told), only_from={row.state}
-            )
-        self.board.publish(desk.log.release(row.run_id, desk.owner.id))
-        return False
 
     def _set_going(
         self, row: Row, provider: Provider, key_folder: Path, request: Request | None
@@ -226,8 +232,17 @@ class Engine:
         desk = self._desks.of(row.provider)
 
         async def work() -> None:
-            if self._http is None:
-                self._http = Http()
+            if (task := asyncio.current_task()) is not None:
+                self._tasks[row.run_id] = task
+            try:
+                self._http = self._http or Http()
+                dialect = await asyncio.to_thread(self.wires.dialect, provider)
+            except HailuoError as error:
+                self._leave(row, desk, error)
+                return
+            except asyncio.CancelledError:
+                self._leave(row, desk, None if request is None else cancelled())
+                raise
             bench = Bench(
                 self._http,
                 desk.log,
@@ -237,17 +252,20 @@ class Engine:
                 self.board.publish,
                 self._settings.deadline_minutes * 60.0,
             )
-            try:
-                dialect = await asyncio.to_thread(self.wires.dialect, provider)
-            except HailuoError as error:
-                told = error.as_problem()
-                desk.log.update(row.run_id, lambda record: record.changed(problem=told))
-                self.board.publish(desk.log.release(row.run_id, desk.owner.id))
-                return
             hand = Hand(bench, row, provider, dialect, lambda: self.wires.key(provider, key_folder))
             await live(hand, request)
 
-        self._lives[row.run_id] = self.spawn(work())
+        life = self._lives[row.run_id] = self.spawn(work())
+        life.add_done_callback(lambda _: self.board.look_again())
+
+    def _leave(self, row: Row, desk: Desk, problem: HailuoError | None) -> None:
+        """Give up a run that could not be begun with."""
+        if problem is not None:
+            told = problem.as_problem()
+            desk.log.update(
+                row.run_id, lambda record: record.changed(problem=told), only_from={row.state}
+            )
+        self.board.publish(desk.log.release(row.run_id, desk.owner.id))
 
     # ── what is known of a run ─────────────────────────────────────────────────────────────────
 
@@ -290,8 +308,12 @@ class Engine:
         if self.board.get(run_id) is None:
             # Whoever waits has it followed, and taken over if its owner dies.
             self.board.publish(row)
+        life = self._lives.get(run_id)
         if row.state in SETTLED or row.owner is None:
-            return True
+            # Its record is written beside the clip before anybody is told that all is done.
+            return life is None or life.done()
+        if life is not None and life.done() and row.owner == self._desks.of(row.provider).owner.id:
+            return True  # it could not even be given up: the log took nothing
         # The fetching goes on, but only the person can make room.
         problem = row.record.problem if row.state is State.UNDOWNLOADED else None
         return problem is not None and problem.code in _DISK_CODES
@@ -313,8 +335,7 @@ class Engine:
         CannotCancel
             If it was sent.
         """
-        asked: Future[bool] = Future()
-        self._loop.call_soon_threadsafe(lambda: asked.set_result(self._cancel_unsent(run_id)))
+        asked = asyncio.run_coroutine_threadsafe(self._cancel_unsent(run_id), self._loop)
         if asked.result(10):
             self.board.wait_for(lambda: self.settled(run_id), 10)
             return
@@ -327,11 +348,11 @@ class Engine:
             )
         raise CannotCancel(f"Run {run_id} is not going on ({row.state.words.lower()}).")
 
-    def _cancel_unsent(self, run_id: str) -> bool:
+    async def _cancel_unsent(self, run_id: str) -> bool:
         """Cancel on the loop itself: there, nothing can be sent between the look and the act."""
-        row, life = self.row(run_id), self._lives.get(run_id)
+        row, task = self.row(run_id), self._tasks.get(run_id)
         unsent = row.state in {State.PREPARED, State.UPLOADING}
-        return unsent and life is not None and life.cancel()
+        return unsent and task is not None and task.cancel()
 
     # ── telling others ─────────────────────────────────────────────────────────────────────────
 

@@ -62,6 +62,8 @@ async def fetch(hand: Hand, link: str | None) -> None:
         attempt += 1
         if problem and (attempt > 1 or isinstance(problem, DiskError)):
             _undownloaded(hand, problem)
+        if attempt > 1 and not isinstance(problem, DiskError):
+            link = None  # it may be the link itself that is wrong
         if since.passed() > hand.provider.retention_s + GRACE_S:
             await hand.expire(_expired(hand, problem))
         await asyncio.sleep(back_off(attempt, first=0.5))

@@ -162,16 +162,25 @@ class Hand:
 
     # ── asking ─────────────────────────────────────────────────────────────────────────────────
 
-    async def call(self, call: Call, *, fresh: bool = False) -> Reply:
-        """Send one call with the key.
+    def key_headers(self) -> dict[str, str]:
+        """Give the headers that carry the key, which is looked up anew.
+
+        Raises
+        ------
+        KeyMissing, SettingsError
+            If it is gone by now.
+        """
+        return self.dialect.key_headers(self._key().reveal())
+
+    async def call(self, call: Call) -> Reply:
+        """Send one free call with the key.
 
         Raises
         ------
         Unsent, Lost
             As `Http.send`.
         """
-        headers = self.dialect.key_headers(self._key().reveal())
-        return await self.bench.http.send(call, headers, fresh=fresh)
+        return await self.bench.http.send(call, self.key_headers())
 
     async def ask(self, call: Call, since: Stopwatch, failures: int) -> News | None:
         """Ask about the job once; None where the answer told nothing.

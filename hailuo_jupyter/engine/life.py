@@ -48,7 +48,7 @@ async def live(hand: Hand, request: Request | None) -> None:
         pass
     except asyncio.CancelledError:
         if hand.row.state in {State.PREPARED, State.UPLOADING}:
-            hand.move(State.PREPARED, _cancelled())
+            hand.move(State.PREPARED, cancelled())
         raise
     except HailuoError as error:
         hand.note(error)
@@ -77,7 +77,8 @@ def timing_of(log: RunLog, provider: Provider, record: Record) -> Timing:
     return Timing.learned(prior.median_s, prior.sigma, log.durations(provider.kind(options)))
 
 
-def _cancelled() -> NotSent:
+def cancelled() -> NotSent:
+    """Give the words for a run that was cancelled, or whose engine ended, before it was sent."""
     return NotSent(
         "Cancelled before anything was sent.",
         money=NOTHING_BOUGHT,

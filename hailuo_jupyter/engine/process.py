@@ -52,7 +52,7 @@ def _at_exit() -> None:
     if bought:
         print(  # noqa: T201 - the last thing that a script's person reads
             f"hailuo: {len(bought)} clip(s) are still being made: {', '.join(bought)}. They are fetched by "
-            "'jupyter hailuo collect', or by whoever loads the extension next."
+            "'jupyter hailuo wait', or by whoever loads the extension next."
         )
 
 

@@ -53,6 +53,7 @@ async def send(hand: Hand, request: Request) -> None:
     while True:
         await hand.bench.pace.turn(hand.provider)
         call = hand.dialect.submit(request, frames, hand.row.record.job.client_request_id)
+        key = hand.key_headers()  # where it is gone by now, nothing was sent
         hand.move(
             State.SUBMITTING,
             endpoint=call.url,
@@ -61,7 +62,7 @@ async def send(hand: Hand, request: Request) -> None:
         reply: Reply | None = None
         problem: HailuoError
         try:
-            reply = await hand.call(call, fresh=True)
+            reply = await hand.bench.http.send(call, key, fresh=True)
             accepted = hand.dialect.accepted(reply)
         except Unsent as error:
             problem = _unreachable(hand, error)

@@ -16,6 +16,12 @@ _OVERDUE_INTERVAL = 60.0
 #: Seconds after the end of the provider's retention at which nobody asks any more.
 GRACE_S = 300.0
 
+#: Looks in vain, after that, until it is left to the person: the network may be down just now.
+_LAST_TRIES = 5
+
+#: The first look comes after so many seconds at the latest.
+_FIRST_LOOK = 1.5
+
 _STATES = {"queued": State.QUEUED, "generating": State.GENERATING}
 
 
@@ -41,17 +47,23 @@ async def watch(hand: Hand, timing: Timing) -> str | None:
     Overtaken
         If another process took the run.
     """
-    since, failures = hand.since_submit(), 0
+    since, failures, looks = hand.since_submit(), 0, 0
     while True:
         passed = since.passed()
-        if passed > hand.provider.retention_s + GRACE_S:
+        over = passed > hand.provider.retention_s + GRACE_S
+        # Never without having asked: a laptop may have slept until now.
+        if over and looks and (failures == 0 or failures >= _LAST_TRIES):
             hand.park(_overdue(hand, passed))
         interval = timing.poll_interval(passed)
-        if passed > hand.bench.deadline_s:
+        if looks == 0:
+            # Whoever takes a run over looks at once: the clip may be about to expire.
+            interval = min(interval, _FIRST_LOOK)
+        elif passed > hand.bench.deadline_s:
             interval = max(interval, _OVERDUE_INTERVAL)
         if failures:
-            interval = max(interval, back_off(failures))
+            interval = back_off(failures) if over else max(interval, back_off(failures))
         await asyncio.sleep(interval)
+        looks += 1
         call = hand.dialect.status(hand.job_id, hand.row.record.wire)
         news = await hand.ask(call, since, failures)
         if news is None:

@@ -77,9 +77,13 @@ class _Cell:
                 widget.value = value
 
     def close(self) -> None:
-        for widget in (*self._parts.values(), self.box):
-            widget.layout.close()
-            widget.close()
+        for part in self._parts.values():
+            # Closing a widget leaves these two of its models.
+            part.style.close()
+            part.layout.close()
+            part.close()
+        self._layout.close()
+        self.box.close()
 
 
 def _rule(view: RunView) -> str:

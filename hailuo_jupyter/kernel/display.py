@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ from hailuo_jupyter.engine import process, waiting
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import ClipError
-from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.kernel import bridge, origin
 from hailuo_jupyter.kernel.bundle import bundle
 from hailuo_jupyter.kernel.origin import Audience
 from hailuo_jupyter.kernel.view import RunView, view
@@ -66,6 +67,7 @@ def show(
     if audience is Audience.SCRIPT:
         return
     folder = origin.notebook().folder
+    bridge.follow(engine)
     showing = Showing(engine, runs, audience, folder, embed=embed, saved=saved)
     showing.open()
     if audience is Audience.PARALLEL and not wait:
@@ -134,7 +136,7 @@ class Showing:
 
     def _views(self, rows: Sequence[Row]) -> list[RunView]:
         now = self._engine.now()
-        return [
+        views = [
             view(
                 row,
                 self._engine.wires.provider(row.provider, row.record.dialect),
@@ -147,6 +149,13 @@ class Showing:
             )
             for row in rows
         ]
+        if views[0].live and (remark := bridge.remark(self._display_id)):
+            views[0] = replace(views[0], hint=f"{views[0].hint} {remark}".strip())
+        return views
+
+    def static(self) -> dict[str, Any]:
+        """Give the bundle as it stands now, without the live card."""
+        return bundle(self._views(self._rows()))
 
     def _poster(self, row: Row) -> bytes | None:
         if row.state is not State.COMPLETED or row.record.clip is None:
@@ -186,9 +195,12 @@ class Showing:
     def open(self) -> None:
         """Show the runs in the running cell, and keep the output true from now on."""
         if self._audience is Audience.FRONT_END and self._live(self._rows()):
-            from hailuo_jupyter.kernel.card import Card
-
-            self._card = Card(self._views(self._rows()))
+            try:
+                from hailuo_jupyter.kernel.card import Card
+            except ImportError:  # a kernel without ipywidgets: the bundle alone follows the run
+                logger.debug("there is no live card without ipywidgets")
+            else:
+                self._card = Card(self._views(self._rows()))
         live = self._refresh(self._first)
         if self._audience is Audience.FRONT_END and not self._ended(live):
             # Spawned from the cell, the coroutine carries the cell's context, by which ipykernel 7

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from hailuo_jupyter.kernel.bridge import close_bridge, follow, open_bridge
 from hailuo_jupyter.kernel.magics import HailuoMagics
 from hailuo_jupyter.runlog.queries import peek_unfinished
 from hailuo_jupyter.settings import Hailuo
@@ -25,12 +26,14 @@ def load(ip: Any) -> None:
         ip.configurables.append(settings)
     ip.register_magics(HailuoMagics)
     _complete(ip)
+    open_bridge(ip)
     if any(peek_unfinished(settings.run_log_path(demo=demo)) for demo in (False, True)):
         threading.Thread(target=_go_on, name="hailuo-resume", daemon=True).start()
 
 
 def unload(ip: Any) -> None:
     """Take everything back; runs in flight stay in the log for whoever loads the extension next."""
+    close_bridge()
     if matcher := ip.__dict__.pop(_MATCHER, None):
         ip.Completer.custom_matchers.remove(matcher)
     for kind in ("line", "cell"):
@@ -45,7 +48,9 @@ def unload(ip: Any) -> None:
 def _go_on() -> None:
     from hailuo_jupyter.engine import process
 
-    process.engine().resume()
+    engine = process.engine()
+    follow(engine)
+    engine.resume()
 
 
 def _complete(ip: Any) -> None:

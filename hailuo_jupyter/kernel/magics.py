@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
@@ -85,6 +86,8 @@ def run_cell(line: str, cell: str, ip: Any) -> None:
     from hailuo_jupyter.kernel import generate
 
     wish, settings = wish_of(read, cell, ip.user_ns), Hailuo.instance()
+    if origin.new_take(ip):
+        wish = replace(wish, new=True)
     if read.flag("dry-run"):
         from hailuo_jupyter.kernel import dry_run
 

@@ -18,6 +18,9 @@ NOTEBOOK_PATH = "HAILUO_NOTEBOOK_PATH"
 #: Set by `jupyter hailuo execute`: cells return at once, and the end waits for all runs.
 PARALLEL = "HAILUO_PARALLEL"
 
+#: What front ends have said by `hailuo.sync`: the notebook of each client session.
+_told: dict[str, Notebook] = {}
+
 _NAMESPACE = uuid.UUID("6a1f8d6e-53b1-5f0a-9a0c-2a5d4f0c7b11")
 
 
@@ -88,12 +91,26 @@ def audience(ip: Any | None) -> Audience:
     return Audience.FRONT_END
 
 
-def notebook() -> Notebook:
-    """Find out which notebook this kernel belongs to.
+def tell(session: str, open_notebook: Notebook) -> None:
+    """Note which notebook a front end has open.
 
-    In order: what `jupyter hailuo execute` said; the path in ``JPY_SESSION_NAME`` (Jupyter Server)
-    with the id in the file's own metadata, or else one made of the path; or else one made of the
-    working folder, which is the scope of scripts and of executors that tell nothing.
+    Parameters
+    ----------
+    session
+        By which its requests are known; each of several notebooks on one kernel has its own.
+    open_notebook
+        What it says.
+    """
+    _told[session] = open_notebook
+
+
+def notebook() -> Notebook:
+    """Find out which notebook the running cell belongs to.
+
+    In order: what `jupyter hailuo execute` said; what the front end said (`tell`); the path in
+    ``JPY_SESSION_NAME`` (Jupyter Server) with the id in the file's own metadata, or else one made of
+    the path; or else one made of the working folder, which is the scope of scripts and of executors
+    that tell nothing.
     """
     folder = Path.cwd()
     named = os.environ.get(NOTEBOOK_PATH) or os.environ.get("JPY_SESSION_NAME", "")
@@ -104,9 +121,16 @@ def notebook() -> Notebook:
         path = None
     if given := os.environ.get(NOTEBOOK_ID):
         return Notebook(given, path, folder)
+    if told := _told.get(parent(shell()).get("header", {}).get("session", "")):
+        return told
     if path is None:
         return Notebook(_made_of(f"folder:{folder}"), None, folder)
     return Notebook(_written_in(path) or _made_of(f"notebook:{path}"), path, folder)
+
+
+def new_take(ip: Any) -> bool:
+    """Tell whether the running cell was run by "New take", which stands for ``--new``."""
+    return parent(ip).get("metadata", {}).get("hailuo_new") is True
 
 
 def made_of_path(path: Path) -> str:

@@ -81,7 +81,7 @@ class Standing:
         deadline_s: float,
     ) -> None:
         self._row, self._record, self._provider, self._timing = row, row.record, provider, timing
-        self._now, self._tz = now, tz
+        self._now, self._tz, self._deadline_s = now, tz, deadline_s
         self._at = {name: _seconds(moment) for name, moment in row.record.times.items()}
         self.live = row.state not in SETTLED and row.owner is not None
         self.began = self._at.get(State.SUBMITTED, self._at.get(State.PREPARED, row.created))
@@ -130,10 +130,7 @@ class Standing:
             return None
         elapsed = words.stopwatch(self._elapsed)
         if self._row.state in AT_PROVIDER:
-            # The estimate may fall again far out in the tail; the bar must not go back.
-            most = self._timing.progress(min(self._elapsed, self._timing.quantile(0.99)))
-            share = max(self._timing.progress(self._elapsed), most)
-            return Tick(elapsed, self._expected(), share)
+            return Tick(elapsed, self._expected(), self._timing.progress(self._elapsed))
         if self._row.state in _FETCHING:
             return Tick(elapsed, "done at the provider, fetching the clip", _FETCHING_SHARE)
         return Tick(elapsed, "not at the provider yet", None)
@@ -193,10 +190,10 @@ class Standing:
             parts = (problem.what, problem.money, problem.todo)
             return tuple(harmless(part) for part in parts if part.strip())
         if self._overdue:
-            passed = words.span(self._elapsed // 60 * 60)
+            due = self._clock(self.began + self._deadline_s)
             until = self._clock(self.began + self._provider.retention_s)
             return (
-                f"{title} has not finished this clip after {passed}.",
+                f"{title} had not finished this clip by {due}, far later than usual.",
                 f"It is still asked, about once a minute, until about {until}.",
             )
         if not self.live and self._row.state in AT_PROVIDER | _FETCHING:
@@ -218,8 +215,8 @@ class Standing:
             return ""
         if self._provider.can_cancel:
             return f"run.cancel() stops it at {title}."
-        paid = "nothing is paid" if self._record.cost.kind == "free" else "it is paid for"
-        return f"{title} cannot cancel a job: {paid}, and the clip will be fetched."
+        paid = "free" if self._record.cost.kind == "free" else "paid for"
+        return f"{title} cannot cancel a job: the clip is {paid} and will be fetched."
 
     @property
     def cost(self) -> str:

@@ -116,7 +116,7 @@ def cost(record: CostRecord) -> str:
     if record.kind == "free":
         return "free (demo)"
     if record.actual is not None:
-        said = f", says {record.actual_source}" if record.actual_source else ""
+        said = f" ({record.actual_source})" if record.actual_source else ""
         return f"{_exact(record.actual)} USD charged{said}"
     return _estimated(record.estimate_low, record.estimate_high, record.kind)
 

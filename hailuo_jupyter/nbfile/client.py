@@ -26,6 +26,11 @@ _WAIT = (
     "__import__('hailuo_jupyter.kernel.commands', fromlist=['run']).run('wait', get_ipython())"
 )
 
+_INTERRUPTS, _AGAIN_S = 4, 0.5
+
+#: Seconds in which an interrupted kernel has to answer.
+_FREED_S = 10.0
+
 _PERSON = "person"
 
 logger = logging.getLogger(__name__)
@@ -56,7 +61,7 @@ class Client(NotebookClient):
     ) -> None:
         super().__init__(nb, log=logger, record_timing=False, **options)
         self._tell, self._limit = tell, limit
-        self._stopped_by = ""
+        self._stopped_by, self._hangs = "", False
         self._ending: asyncio.Task[None] | None = None
 
     async def run_all(self, environment: dict[str, str]) -> list[str]:
@@ -95,7 +100,8 @@ class Client(NotebookClient):
 
     async def _all(self) -> list[str]:
         try:
-            return await self._cells() + await self._wait()
+            problems = await self._cells()
+            return problems if self._hangs else problems + await self._wait()
         except (asyncio.CancelledError, DeadKernelError):
             # nbclient takes every cancellation for the kernel's death.
             if self._stopped_by == _PERSON:
@@ -122,7 +128,7 @@ class Client(NotebookClient):
             except CellExecutionError as error:
                 return [f"Code cell {number} failed: {_words(error)}"]
             except CellTimeoutError:
-                await self._interrupt()
+                self._hangs = not await self._freed()
                 return [f"Code cell {number} took longer than {self.timeout} s."]
         return []
 
@@ -171,13 +177,31 @@ class Client(NotebookClient):
             if ending is not None:
                 ending.cancel()
 
-    async def _interrupt(self) -> None:
-        """Stop the running cell, so that the kernel can end by itself."""
-        if self.km is not None:
+    async def _freed(self) -> bool:
+        """Interrupt a cell that takes too long; tells whether the kernel answers again."""
+        assert self.kc is not None  # noqa: S101 - for the type checker
+        await self._interrupt(times=1)
+        try:
+            async with asyncio.timeout(_FREED_S):
+                await self.async_wait_for_reply(str(self.kc.kernel_info()))
+        except TimeoutError:
+            return False
+        return True
+
+    async def _interrupt(self, times: int = _INTERRUPTS) -> None:
+        """Stop the running cell, so that the kernel can end by itself.
+
+        An interrupt that comes before the cell has begun is not heard, so it is sent again; while
+        no cell runs, and in its exit hooks, a kernel ignores it.
+        """
+        for _ in range(times):
+            if self.km is None:
+                return
             with contextlib.suppress(RuntimeError):
                 result = self.km.interrupt_kernel()
                 if result is not None:
                     await result
+            await asyncio.sleep(_AGAIN_S)
 
 
 def _last_line(said: IO[bytes]) -> str:

@@ -11,7 +11,16 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from hailuo_jupyter import redact
-from hailuo_jupyter.providers.base import Call, Dialect, JobState, News, Reply, first_link, number
+from hailuo_jupyter.providers.base import (
+    Call,
+    Dialect,
+    JobState,
+    News,
+    Reply,
+    first_link,
+    number,
+    usable_id,
+)
 from hailuo_jupyter.request import Request
 
 #: Path, and the names of first frame, last frame and prompt optimizer on it.
@@ -76,8 +85,8 @@ class AimlApi(Dialect):
             found = reply.table.get(name)
             if isinstance(found, int) and not isinstance(found, bool):
                 return str(found)
-            if isinstance(found, str) and found.strip():
-                return found
+            if job_id := usable_id(found):
+                return job_id
         return None
 
     def news(self, reply: Reply) -> News:

@@ -7,6 +7,7 @@ wire can be tested with bytes alone, and httpx stays in one module.
 from __future__ import annotations
 
 import json as jsonlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,17 +34,13 @@ NOTHING_BOUGHT = "Nothing was bought."
 PAID_AND_KEPT = "The clip stays paid for, and its run goes on."
 
 #: Words that providers and upstream were seen to use when the content is refused. There is no code
-#: for it at either provider, so the message is all there is to go by.
-_MODERATION = (
-    "moderat",
-    "nsfw",
-    "sensitive",
-    "content policy",
-    "safety",
-    "inappropriate",
-    "prohibited",
-    "rai ",
+#: for it at either provider, so the message is all there is to go by. Not meant: "case-sensitive".
+_MODERATION = re.compile(
+    r"moderat|nsfw|(?<!case.)(?<!in)sensitive|content policy|safety|inappropriate|prohibited|\brai\b"
 )
+
+#: Characters of an answer in which its message is looked for; what is shown is shorter still.
+_WORDS = 4000
 
 
 #: What a job does at the provider; ``unknown`` is a word that nobody documented.
@@ -106,7 +103,10 @@ class Reply:
         """Give the provider's own words for what is wrong, redacted and at most 500 characters."""
         found = _message(self.json)
         if not found and not self.content.lstrip().startswith(b"<"):
-            found = self.content[:2000].decode("utf-8", "replace")
+            found = self.content[: 4 * _WORDS].decode("utf-8", "replace")
+        if len(found) > _WORDS:
+            # No half word at the end: half a key would not be known for one.
+            found = found[:_WORDS].rsplit(None, 1)[0]
         found = " ".join(redact.text(found).split())
         return found if len(found) <= 500 else found[:499] + "…"
 
@@ -360,8 +360,7 @@ class Dialect(ABC):
 
 def is_moderation(words: str) -> bool:
     """Tell whether a provider's message speaks of refused content."""
-    lowered = words.lower() + " "
-    return any(word in lowered for word in _MODERATION)
+    return _MODERATION.search(words.lower()) is not None
 
 
 def first_link(value: Any, names: Iterable[str] = ("url", "video_url")) -> str | None:
@@ -375,6 +374,13 @@ def first_link(value: Any, names: Iterable[str] = ("url", "video_url")) -> str |
         return None
     if isinstance(value, list) and value:
         return first_link(value[0], names)
+    return None
+
+
+def usable_id(value: Any) -> str | None:
+    """Give a job's id, or None for what no address can name: no text, blank, dots, half characters."""
+    if isinstance(value, str) and value.isprintable() and value.strip(" ."):
+        return value
     return None
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from hailuo_jupyter import redact, settings
+from hailuo_jupyter.errors import NOTHING_SENT, SettingsError
 from hailuo_jupyter.providers.base import Call, Reply
 
 #: Seconds. A submit with two frames as data URIs is some 50 MB, hence the long write.
@@ -23,6 +24,9 @@ _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=120.0, pool=30.0)
 _ANSWER_BYTES = 8 * 1024 * 1024
 
 _REDIRECTS = 5
+
+#: Unpacked: what is counted against Content-Length, and hashed, are the file's own bytes.
+_FOR_A_CLIP = {"Accept": "video/mp4,*/*", "Accept-Encoding": "identity"}
 
 
 class Unsent(Exception):
@@ -55,14 +59,32 @@ class Stream:
 
 
 class Http:
-    """Connections of one engine. All methods belong to the engine's own loop."""
+    """Connections of one engine. All methods belong to the engine's own loop.
+
+    Raises
+    ------
+    SettingsError
+        If the environment names a proxy that cannot be used.
+    """
 
     def __init__(self) -> None:
         redact.install()
         self._ssl = httpx.create_ssl_context()
-        self._pool = self._client(httpx.Limits(max_connections=64, max_keepalive_connections=16))
-        # A pooled connection that the server has closed looks like a lost answer: submits get a new one.
-        self._fresh = self._client(httpx.Limits(max_connections=64, max_keepalive_connections=0))
+        try:
+            self._pool = self._client(
+                httpx.Limits(max_connections=64, max_keepalive_connections=16)
+            )
+            # A pooled connection that the server has closed looks like a lost answer: submits get a
+            # new one.
+            self._fresh = self._client(
+                httpx.Limits(max_connections=64, max_keepalive_connections=0)
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise SettingsError(
+                f"The proxy that the environment names cannot be used ({_told(error)})",
+                money=NOTHING_SENT,
+                todo="Correct HTTPS_PROXY and ALL_PROXY, or remove them.",
+            ) from None
 
     def _client(self, limits: httpx.Limits) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -138,13 +160,10 @@ class Http:
         url = link
         try:
             for _ in range(_REDIRECTS + 1):
-                _guard(url)
                 _check_download(url, trusted_host)
-                async with self._pool.stream(
-                    "GET", url, headers={"Accept": "video/mp4,*/*"}
-                ) as response:
+                async with self._pool.stream("GET", url, headers=_FOR_A_CLIP) as response:
                     if response.is_redirect and (target := response.headers.get("location")):
-                        url = urljoin(url, target)
+                        url = _joined(url, target)
                         continue
                     yield Stream(
                         response.status_code,
@@ -172,6 +191,13 @@ def _told(error: Exception) -> str:
     return redact.text(str(error)) or type(error).__name__
 
 
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise Unsent("the clip's link was redirected to what is no address") from None
+
+
 def _guard(url: str) -> None:
     """Keep tests and demo on this machine, whatever address and key they are given."""
     if settings.loopback_only() and not settings.is_loopback(urlsplit(url).hostname):
@@ -180,8 +206,12 @@ def _guard(url: str) -> None:
 
 def _check_download(url: str, trusted_host: str | None) -> None:
     """Refuse links that lead where a provider's clip cannot lie."""
-    parts = urlsplit(url)
-    loopback = settings.is_loopback(parts.hostname)
+    try:
+        parts = urlsplit(url)
+        loopback = settings.is_loopback(parts.hostname)
+    except ValueError:  # half an IPv6 address
+        raise Unsent("the clip's link is no address") from None
+    _guard(url)
     if parts.scheme not in {"https", "http"} or (parts.scheme == "http" and not loopback):
         raise Unsent("the clip's link is not https")
     if loopback and not settings.is_loopback(trusted_host):

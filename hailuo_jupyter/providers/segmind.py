@@ -24,6 +24,7 @@ from hailuo_jupyter.providers.base import (
     Reply,
     first_link,
     number,
+    usable_id,
 )
 from hailuo_jupyter.request import Request
 
@@ -76,8 +77,7 @@ class Segmind(Dialect):
 
     def job_id(self, reply: Reply) -> str | None:
         """Find ``request_id``."""
-        found = reply.table.get("request_id")
-        return found if isinstance(found, str) and found.strip() else None
+        return usable_id(reply.table.get("request_id"))
 
     def news(self, reply: Reply) -> News:
         """Read status and result; the body counts before the code, since FAILED comes under 422."""

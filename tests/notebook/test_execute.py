@@ -196,6 +196,21 @@ def test_with_errors_allowed_it_goes_on(tmp_path: Path, executed: Executed) -> N
     assert nb["metadata"]["hailuo"] == {"id": made_of_path(path), "runs": {}, "schema": 1}
 
 
+def test_clips_of_earlier_cells_are_waited_for_after_a_slow_cell(
+    tmp_path: Path, executed: Executed
+) -> None:
+    path = write(
+        tmp_path / "slow.ipynb",
+        notebook(
+            code("load", "%load_ext hailuo_jupyter"),
+            code("clip", "%%hailuo --provider demo\nA boat before a long cell."),
+            code("slow", "import time; time.sleep(60)"),
+        ),
+    )
+    assert execute(path, timeout=3).problems == ("Code cell 3 took longer than 3 s.",)
+    assert outputs(load(path), "clip")[0]["data"][MIME]["state"] == "completed"
+
+
 def test_a_slow_cell_and_a_dying_kernel_are_told(tmp_path: Path, executed: Executed) -> None:
     slow = write(tmp_path / "slow.ipynb", notebook(code("s", "import time; time.sleep(60)")))
     assert execute(slow, timeout=1).problems == ("Code cell 1 took longer than 1 s.",)

@@ -1,0 +1,54 @@
+/** A notification when a run ends while nobody looks at its notebook. */
+
+import { Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { names, settled } from './records';
+import type { RunRecord } from './records';
+import type { Listener } from './sync';
+
+const SHORT = 60;
+
+/**
+ * Listens for one notebook.
+ *
+ * @param panel - The notebook.
+ * @param show - Brings it to the front.
+ */
+export function notifier(panel: NotebookPanel, show: () => void): Listener {
+  const told = new Set<string>();
+  const name = (): string => PathExt.basename(panel.context.path);
+  return {
+    onRun: record => {
+      const inView = panel.isVisible && !document.hidden;
+      if (!settled(record) || told.has(record.run_id)) {
+        return;
+      }
+      told.add(record.run_id);
+      if (!inView) {
+        const actions = [{ label: 'Show', callback: show }];
+        const message = `${sentence(record)} (${name()})`;
+        if (record.state === 'completed') {
+          Notification.success(message, { autoClose: 10000, actions });
+        } else {
+          Notification.error(message, { autoClose: false, actions });
+        }
+      }
+    },
+    onMismatch: message => {
+      if (!told.has(message)) {
+        told.add(message);
+        Notification.warning(message, { autoClose: false });
+      }
+    }
+  };
+}
+
+function sentence(record: RunRecord): string {
+  const prompt = String(names(record.request)?.prompt ?? '').replace(/\s+/g, ' ');
+  const cut = Array.from(prompt);
+  const short = cut.length > SHORT ? `${cut.slice(0, SHORT - 1).join('')}…` : prompt;
+  return record.state === 'completed'
+    ? `The clip is ready: ${short}`
+    : `A run ended without a clip (${record.state}): ${short}`;
+}

@@ -1,0 +1,99 @@
+"""Browser, servers and simulator of the browser tests: one of each for the whole session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lab import Lab, Server
+from playwright.sync_api import Browser, sync_playwright
+
+from hailuo_jupyter.simulator import Simulator, SimulatorOptions
+
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = (os.environ.get("HAILUO_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no Chromium")
+        pytest.skip("there is no Chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=list(_ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    """A simulator whose jobs take some four seconds, which is time enough to do things to a page."""
+    options = SimulatorOptions(speed=50.0, seed=7, sigma=0.0, variants=1, shrink=4)
+    with Simulator(options) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def start_server(
+    tmp_path_factory: pytest.TempPathFactory, simulator: Simulator
+) -> Iterator[Callable[..., Server]]:
+    """Gives a server, which is started at its first use."""
+    running: dict[str, Server] = {}
+
+    def start(app: str = "lab", *, extension: bool = True) -> Server:
+        key = f"{app}-{extension}"
+        if key not in running:
+            folder: Path = tmp_path_factory.mktemp(key)
+            env = {
+                "HAILUO_RUN_LOG": str(folder / "log" / "runs.sqlite3"),
+                "HAILUO_LOOPBACK_ONLY": "1",
+                "HAILUO_SIMULATOR_URL": simulator.url,
+                **simulator.environment(),
+            }
+            running[key] = Server(folder, env, app=app, extension=extension).__enter__()
+        return running[key]
+
+    yield start
+    for server in running.values():
+        server.__exit__()
+
+
+@pytest.fixture(scope="session")
+def server(start_server: Callable[..., Server]) -> Server:
+    """JupyterLab, with the extension."""
+    return start_server()
+
+
+@pytest.fixture
+def open_lab(browser: Browser, server: Server) -> Iterator[Callable[..., Lab]]:
+    """Opens windows, and sees that ours was not among their errors."""
+    windows: list[Lab] = []
+
+    def open_(path: str, *, on: Server = server, **options: object) -> Lab:
+        windows.append(Lab(browser, on, path, **options))  # type: ignore[arg-type]
+        return windows[-1]
+
+    yield open_
+    for window in windows:
+        window.close()
+        window.server.shut_down_kernels()
+    assert not [problem for window in windows for problem in window.problems]
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name for the test's notebook: each has one of its own."""
+    return "".join(each if each.isalnum() else "-" for each in request.node.name.removeprefix("test_"))

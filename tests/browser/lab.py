@@ -1,0 +1,350 @@
+"""JupyterLab and Notebook 7 in a real browser, driven through the application's own objects."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import nbformat
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+import hailuo_jupyter
+
+MIME = "application/vnd.hailuo.run+json"
+
+#: Seconds for anything that a page or a kernel does by itself.
+PATIENCE = 30.0
+
+_PACKAGE = Path(hailuo_jupyter.__file__).parent
+
+_PANEL = """
+const app = window.jupyterapp;
+const panels = [];
+for (const widget of app ? app.shell.widgets('main') : []) {
+  if (widget.context && widget.content && widget.content.widgets) panels.push(widget);
+}
+const panel = panels.find(each => !path || each.context.path === path);
+"""
+
+
+class Server:
+    """One Jupyter server, with folders and settings of its own.
+
+    Parameters
+    ----------
+    folder
+        For everything that the server writes; its notebooks lie in ``folder / "work"``.
+    app
+        ``"lab"`` or ``"notebook"``.
+    env
+        Variables of its kernels.
+    extension
+        Whether the lab extension is there.
+    """
+
+    def __init__(
+        self, folder: Path, env: dict[str, str], *, app: str = "lab", extension: bool = True
+    ) -> None:
+        self.app, self.root = app, folder / "work"
+        self.root.mkdir(parents=True)
+        self._log = (folder / "server.log").open("wb")
+        config = folder / "config"
+        (config / "labconfig").mkdir(parents=True)
+        if not extension:
+            settings = {"disabledExtensions": {"hailuo-jupyter": True}}
+            (config / "labconfig" / "page_config.json").write_text(json.dumps(settings))
+        news = folder / "settings" / "@jupyterlab" / "apputils-extension"
+        news.mkdir(parents=True)
+        (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+        shared = folder / "shared" / "labextensions"
+        shared.mkdir(parents=True)
+        (shared / "hailuo-jupyter").symlink_to(_PACKAGE / "labextension")
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        trait = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
+        command = [
+            *(sys.executable, "-m", "jupyterlab" if app == "lab" else "notebook"),
+            *("--no-browser", "--allow-root", f"--port={self.port}", "--ServerApp.port_retries=0"),
+            *("--IdentityProvider.token=", "--ServerApp.password="),
+            *("--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={self.root}"),
+            *(f"--{trait}.expose_app_in_browser=True", "--LabApp.news_url="),
+        ]
+        self._process = subprocess.Popen(
+            command,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            cwd=self.root,
+            start_new_session=True,
+            env={
+                **os.environ,
+                **env,
+                "JUPYTER_CONFIG_DIR": str(config),
+                "JUPYTER_DATA_DIR": str(folder / "data"),
+                "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+                "JUPYTER_PATH": str(folder / "shared"),
+                "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+                "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+                "IPYTHONDIR": str(folder / "ipython"),
+                "PYTHONPATH": os.pathsep.join(
+                    [str(_PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+                ),
+            },
+        )
+
+    def __enter__(self) -> Self:
+        until(self._answers, "the server answers")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shut_down_kernels()
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/api", timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def kernels(self) -> list[str]:
+        """The ids of the kernels that run."""
+        with urllib.request.urlopen(f"{self.url}/api/kernels", timeout=10) as answer:
+            return [kernel["id"] for kernel in json.load(answer)]
+
+    def shut_down_kernels(self) -> None:
+        """End every kernel, so that it takes no time from what comes after."""
+        for kernel in self.kernels():
+            request = urllib.request.Request(f"{self.url}/api/kernels/{kernel}", method="DELETE")
+            urllib.request.urlopen(request, timeout=20).close()
+
+    def write(self, path: str, cells: list[str], **metadata: Any) -> str:
+        """Write a notebook of code cells; gives its path."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
+        )
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+        notebook.metadata.language_info = {"name": "python"}
+        notebook.metadata.update(metadata)
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, target)
+        return path
+
+    def read(self, path: str) -> nbformat.NotebookNode:
+        """A notebook as it is saved."""
+        return nbformat.read(self.root / path, as_version=4)
+
+
+class Lab:
+    """A window with one notebook in it.
+
+    Parameters
+    ----------
+    browser
+        The browser, or a context of it: windows of one context share locks and storage.
+    server, path
+        What is opened.
+    kernel
+        Whether to wait for the kernel.
+    several
+        Whether there is room for several notebooks.
+    """
+
+    def __init__(
+        self,
+        browser: Browser | BrowserContext,
+        server: Server,
+        path: str,
+        *,
+        kernel: bool = True,
+        several: bool = False,
+        width: int = 1300,
+        height: int = 1000,
+    ) -> None:
+        self._own = None
+        if isinstance(browser, Browser):
+            browser = self._own = browser.new_context(viewport={"width": width, "height": height})
+        self.server, self.path, self._several = server, path, several
+        self.page: Page = browser.new_page()
+        self.page.set_default_timeout(PATIENCE * 1000)
+        self.problems: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", self._heard)
+        self.open(path, kernel=kernel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and "hailuo" in message.text:
+            self.problems.append(message.text)
+
+    def close(self) -> None:
+        """Close the window, as a person does who saves nothing."""
+        if self._own is not None:
+            self._own.close()
+        else:
+            self.page.close()
+
+    def open(self, path: str, *, kernel: bool = True) -> None:
+        """Open a notebook in this window, in place of all others."""
+        self.path = path
+        kind = "notebooks" if self.server.app == "notebook" else "doc/tree"
+        # Without a reset JupyterLab opens what an earlier test has left open.
+        place = f"lab/tree/{path}?reset" if self._several else f"{kind}/{path}"
+        self.page.goto(f"{self.server.url}/{place}")
+        self.ready(kernel=kernel)
+
+    def reload(self, *, kernel: bool = True) -> None:
+        """Load the page again."""
+        self.page.reload()
+        self.ready(kernel=kernel)
+
+    def ready(self, path: str | None = None, *, kernel: bool = True) -> None:
+        """Wait until a notebook is open and, if asked, its kernel idle."""
+        self.page.wait_for_function("() => window.jupyterapp")
+        self.page.wait_for_function(
+            f"path => {{ {_PANEL} return panel && panel.context.isReady; }}", arg=path or self.path
+        )
+        if kernel:
+            self.idle(path)
+
+    def idle(self, path: str | None = None) -> None:
+        """Wait until the kernel has nothing to do."""
+        self.page.wait_for_function(
+            f"path => {{ {_PANEL} return panel.sessionContext.session?.kernel?.status === 'idle'; }}",
+            arg=path or self.path,
+        )
+
+    def js(self, code: str, arg: Any = None, path: str | None = None) -> Any:
+        """Evaluate code that has `app`, `panel`, `model` and `arg`."""
+        return self.page.evaluate(
+            f"async ([path, arg]) => {{ {_PANEL} const model = panel && panel.context.model; {code} }}",
+            [path or self.path, arg],
+        )
+
+    def start(self, cell: int, path: str | None = None) -> None:
+        """Run a cell, and do not wait."""
+        self.js(
+            "app.shell.activateById(panel.id); panel.content.activeCellIndex = arg;"
+            "panel.content.deselectAll(); app.commands.execute('notebook:run-cell');",
+            cell,
+            path,
+        )
+
+    def run(self, *cells: int, path: str | None = None) -> None:
+        """Run cells, one after the other, each to its end."""
+        for cell in cells:
+            self.js(
+                "app.shell.activateById(panel.id); panel.content.activeCellIndex = arg;"
+                "panel.content.deselectAll(); await app.commands.execute('notebook:run-cell');",
+                cell,
+                path,
+            )
+
+    def command(self, name: str, **args: Any) -> None:
+        """Execute a command of the application's."""
+        self.js("await app.commands.execute(arg[0], arg[1]);", [name, args])
+
+    def save(self, path: str | None = None) -> nbformat.NotebookNode:
+        """Save the notebook, and give what the file holds."""
+        self.js("await panel.context.save();", path=path)
+        return self.server.read(path or self.path)
+
+    def bundle(self, cell: int, path: str | None = None) -> dict[str, Any]:
+        """The bundle of a cell's first output; empty while there is none."""
+        return self.js(
+            "const cell = model.cells.get(arg);"
+            "return cell.outputs.length ? cell.outputs.get(0).toJSON().data ?? {} : {};",
+            cell,
+            path,
+        )
+
+    def record(self, cell: int, path: str | None = None) -> dict[str, Any]:
+        """The record in a cell's first output; empty while there is none."""
+        return self.bundle(cell, path).get(MIME, {})
+
+    def records(self, path: str | None = None) -> dict[str, Any]:
+        """The records in the notebook's metadata."""
+        return self.js("return model.getMetadata('hailuo')?.runs ?? {};", path=path)
+
+    def until_state(self, state: str, cell: int, path: str | None = None) -> dict[str, Any]:
+        """Wait until output and metadata agree that a cell's run is in a state; gives the record."""
+
+        def agreed() -> bool:
+            shown = self.record(cell, path)
+            kept = self.records(path).get(shown.get("run_id", ""), {})
+            return shown.get("state") == kept.get("state") == state
+
+        self.until(agreed, f"cell {cell} is {state}")
+        return self.record(cell, path)
+
+    def until(self, holds: Callable[[], Any], what: str) -> None:
+        """Wait until something holds, while the page goes on."""
+        until(holds, what, lambda: self.page.wait_for_timeout(50))
+
+    def plays(self, cell: int, seconds: float = 6.0) -> None:
+        """Check that a cell's clip is there and can be played: its first frame, its length."""
+        video = self.output(cell).locator("video")
+        expect(video).to_be_visible()
+        video.evaluate("video => { video.preload = 'auto'; video.load(); }")
+        self.until(lambda: video.evaluate("video => video.readyState") >= 2, "the clip has a frame")
+        assert abs(video.evaluate("video => video.duration") - seconds) < 0.2
+
+    def output(self, cell: int) -> Any:
+        """The outputs of a cell, on the page."""
+        return (
+            self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-Cell-outputWrapper")
+        )
+
+    def kill_kernel(self) -> None:
+        """Kill the kernel as the system does that has run out of memory."""
+        pid = int(
+            self.js(
+                "const future = panel.sessionContext.session.kernel.requestExecute("
+                "{code: 'import os; print(os.getpid())', store_history: false});"
+                "let said = ''; future.onIOPub = m => { said += m.content.text ?? ''; };"
+                "await future.done; return said;"
+            )
+        )
+        os.kill(pid, signal.SIGKILL)
+
+
+def until(
+    holds: Callable[[], Any], what: str, pause: Callable[[], None] = lambda: time.sleep(0.05)
+) -> None:
+    """Wait until something holds.
+
+    Raises
+    ------
+    AssertionError
+        If it does not within `PATIENCE` seconds.
+    """
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, f"in vain waited until {what}"
+        pause()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,155 @@
+"""A finished output in a real browser: it plays, keeps its room, and can be read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import nbformat
+import numpy as np
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import Browser, Page, sync_playwright
+from shown_run import shown, shown_row
+
+from hailuo_jupyter import media
+from hailuo_jupyter.kernel.bundle import bundle
+from hailuo_jupyter.states import State
+
+FRAMES, FPS, WIDTH, HEIGHT = 48, 24, 640, 360
+
+#: Chromium as the system has it, else playwright's own.
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+#: Sums up what moved without anybody's act, from the first paint on.
+WATCH_SHIFTS = """
+window.shift = 0;
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) window.shift += entry.value;
+}).observe({type: 'layout-shift', buffered: true});
+"""
+
+
+def write_clip(path: Path) -> Path:
+    """Write 2 s of H.264 whose picture gets brighter."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(FRAMES):
+            pixels = np.full((HEIGHT, WIDTH, 3), 40 + number * 4, np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = number
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A notebook with a finished clip and two other runs, as `jupyter nbconvert --to html` makes it."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    clips = folder / "my clips #1"
+    clips.mkdir()
+    finished = shown_row(
+        State.COMPLETED,
+        folder=clips,
+        clip={"width": WIDTH, "height": HEIGHT, "duration_s": FRAMES / FPS, "frames": FRAMES},
+    )
+    clip = write_clip(clips / f"{finished.run_id}.mp4")
+    others = [
+        shown(shown_row(State.GENERATING, folder=clips)),
+        shown(shown_row(State.FAILED, folder=clips, prompt="x" * 400)),
+    ]
+    finished_view = shown(finished, base=folder, poster=media.poster(clip))
+    cells = [
+        nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data=data)])
+        for data in (bundle([finished_view]), bundle([finished_view, *others]))
+    ]
+    html, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=cells))
+    path = folder / "notebook.html"
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+def opened(browser: Browser, path: Path, width: int = 1200) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.route("http*://**", lambda route: route.abort())  # the template asks for MathJax
+    page.add_init_script(WATCH_SHIFTS)
+    page.goto(path.as_uri())
+    return page
+
+
+def test_an_exported_clip_plays(browser: Browser, page_file: Path) -> None:
+    page = opened(browser, page_file)
+    facts: dict[str, Any] = page.locator("video").first.evaluate(
+        """async video => {
+            const before = video.readyState;
+            video.muted = true;
+            await video.play();
+            await new Promise(done => video.addEventListener('timeupdate', done, {once: true}));
+            return {before, ready: video.readyState, duration: video.duration,
+                    loop: video.loop, controls: video.controls, pixels: video.videoWidth};
+        }"""
+    )
+    page.close()
+    assert facts["before"] == 0, "nothing is fetched before somebody plays it"
+    assert facts["ready"] >= 2
+    assert facts["duration"] == pytest.approx(FRAMES / FPS, abs=0.05)
+    assert (facts["loop"], facts["controls"], facts["pixels"]) == (True, True, WIDTH)
+
+
+def test_nothing_moves_when_poster_and_clip_arrive(browser: Browser, page_file: Path) -> None:
+    page = opened(browser, page_file)
+    video = page.locator("video").first
+    page.wait_for_timeout(300)
+    at_rest = video.bounding_box()
+    video.evaluate("async video => { video.muted = true; await video.play(); }")
+    page.wait_for_timeout(300)
+    playing, shift = video.bounding_box(), page.evaluate("window.shift")
+    page.close()
+    assert at_rest == playing
+    assert at_rest is not None
+    assert at_rest["width"] / at_rest["height"] == pytest.approx(WIDTH / HEIGHT, rel=0.01)
+    assert shift == 0
+
+
+@pytest.mark.parametrize("width", [480, 1600])
+def test_nothing_is_wider_than_the_page(browser: Browser, page_file: Path, width: int) -> None:
+    page = opened(browser, page_file, width)
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    outputs = page.locator(".jp-OutputArea-output")
+    over = outputs.evaluate_all("all => all.map(e => e.scrollWidth - e.clientWidth)")
+    cards = outputs.nth(1).locator("> div > div")
+    places = [
+        box["y"] for box in cards.evaluate_all("all => all.map(e => e.getBoundingClientRect())")
+    ]
+    page.close()
+    assert over == [0, 0]
+    assert len(places) == 3
+    assert len(set(places)) == (3 if width == 480 else 1), "small cards wrap where there is no room"
+
+
+def test_the_fold_opens_with_the_keyboard(browser: Browser, page_file: Path) -> None:
+    page = opened(browser, page_file)
+    fold = page.locator("details").first
+    fold.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    visible = page.get_by_text("This request can be sent again").first.is_visible()
+    page.close()
+    assert visible

@@ -1,0 +1,105 @@
+"""The live card: what is sent to the front end, and what is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+import pytest
+from shown_run import shown, shown_row
+
+from hailuo_jupyter.kernel.card import Card
+from hailuo_jupyter.states import State
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """Every message that a widget would send to the front end: its class, and the traits' names."""
+    messages: list[tuple[str, list[str]]] = []
+
+    def send_state(self: ipywidgets.Widget, key: Any = None) -> None:
+        names = sorted([key] if isinstance(key, str) else key or [])
+        messages.append((type(self).__name__, names))
+
+    monkeypatch.setattr(ipywidgets.Widget, "send_state", send_state)
+    return messages
+
+
+def texts(card: Card) -> list[str]:
+    """What each part of each run says: state, head, clock, foot."""
+    return [part.value for cell in card._cells for part in cell._parts.values()]
+
+
+def test_a_tick_sends_one_trait_and_no_more(sent: list[tuple[str, list[str]]]) -> None:
+    row = shown_row(State.GENERATING)
+    card = Card([shown(row, 60)])
+    del sent[:]
+    card.update([shown(row, 61)])
+    assert sent == [("HTML", ["value"])]
+    assert "1:01" in "".join(texts(card))
+
+
+def test_nothing_is_sent_where_nothing_changed(sent: list[tuple[str, list[str]]]) -> None:
+    views = [shown(shown_row(state), 60) for state in State]
+    card = Card(views)
+    del sent[:]
+    card.update(views)
+    assert sent == []
+
+
+def test_the_state_changes_once_when_a_run_is_late(sent: list[tuple[str, list[str]]]) -> None:
+    row = shown_row(State.GENERATING)
+    card = Card([shown(row, 60)])
+    spoken = []
+    for after in (*range(61, 64), *range(400, 404)):
+        card.update([shown(row, after)])
+        spoken.append(texts(card)[0])
+    assert len(set(spoken)) == 2
+    assert "later than usual" in spoken[-1]
+    assert 'role="status" aria-live="polite"' in spoken[0]
+
+
+def test_only_the_state_is_read_aloud() -> None:
+    state, *others = texts(Card([shown(shown_row(State.GENERATING))]))
+    assert 'aria-live="polite"' in state
+    assert "polite" not in "".join(others)
+
+
+def test_the_bar_has_a_role_and_a_value_only_where_something_is_known() -> None:
+    view = shown(shown_row(State.GENERATING), 60)
+    assert view.tick is not None
+    assert view.tick.share is not None
+    known = "".join(texts(Card([view])))
+    assert 'role="progressbar"' in known
+    assert f'aria-valuenow="{view.tick.share:.0%}"'.replace("%", "") in known
+    unknown = "".join(texts(Card([shown(shown_row(State.UPLOADING), 60)])))
+    assert "progressbar" not in unknown
+
+
+def test_foreign_text_is_escaped() -> None:
+    problem = ("code", "<b>what</b>", "", "")
+    row = shown_row(State.GENERATING, prompt="<i>prompt</i>", problem=problem)
+    page = "".join(texts(Card([shown(row)])))
+    assert "&lt;b&gt;what" in page
+    assert "&lt;i&gt;prompt" in page
+    assert "<i>" not in page
+
+
+def test_a_finished_run_shows_its_picture_while_others_go_on() -> None:
+    page = "".join(texts(Card([shown(shown_row(State.COMPLETED), poster=b"jpeg")])))
+    assert "data:image/jpeg;base64," in page
+    assert "plays here when the other runs have ended" in page
+
+
+def test_closing_leaves_no_model_behind() -> None:
+    before = set(ipywidgets.widgets.widget._instances)
+    card = Card([shown(shown_row(State.GENERATING)), shown(shown_row(State.QUEUED))])
+    assert card.model_id in set(ipywidgets.widgets.widget._instances) - before
+    card.close()
+    assert set(ipywidgets.widgets.widget._instances) == before
+
+
+def test_as_many_views_are_needed_as_there_are_runs() -> None:
+    card = Card([shown(shown_row(State.GENERATING))])
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        card.update([])
