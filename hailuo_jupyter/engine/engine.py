@@ -16,7 +16,7 @@ from hailuo_jupyter.engine.decide import Act, Decision, decide
 from hailuo_jupyter.engine.desk import Desk, Desks, Wires
 from hailuo_jupyter.engine.download import check_folder
 from hailuo_jupyter.engine.hand import Bench, Hand
-from hailuo_jupyter.engine.life import cancelled, live, timing_of
+from hailuo_jupyter.engine.life import cancelled, live, mistake, timing_of
 from hailuo_jupyter.engine.order import Order, Placed, known
 from hailuo_jupyter.engine.pace import Clock, Pace
 from hailuo_jupyter.engine.run import Run
@@ -243,6 +243,10 @@ class Engine:
             except asyncio.CancelledError:
                 self._leave(row, desk, None if request is None else cancelled())
                 raise
+            except Exception as error:
+                logger.exception("run %s could not be begun with", row.run_id)
+                self._leave(row, desk, mistake(error))
+                return
             bench = Bench(
                 self._http,
                 desk.log,

@@ -55,7 +55,7 @@ async def live(hand: Hand, request: Request | None) -> None:
     except Exception as error:
         # A defect of ours must not take the engine down, and the run stays resumable.
         logger.exception("run %s stopped", hand.row.run_id)
-        hand.note(_mistake(error))
+        hand.note(mistake(error))
     finally:
         hand.release()
 
@@ -86,7 +86,8 @@ def cancelled() -> NotSent:
     )
 
 
-def _mistake(error: Exception) -> HailuoError:
+def mistake(error: Exception) -> HailuoError:
+    """Give the words for a defect of ours; the log has its traceback."""
     return HailuoError(
         f"hailuo-jupyter made a mistake ({type(error).__name__}).",
         money="What was bought stays in the run log.",
