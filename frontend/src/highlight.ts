@@ -9,6 +9,7 @@ import { begin, token } from './tokens';
 import type { Place } from './tokens';
 
 const MIME = 'text/x-hailuo';
+const PYTHON = 'text/x-ipython';
 const MAGIC = /^%%hailuo(\s|$)/;
 
 /** Make the language known to JupyterLab's editors. */
@@ -17,7 +18,11 @@ export function addLanguage(languages: IEditorLanguageRegistry): void {
     name: 'hailuo',
     displayName: 'Hailuo',
     mime: MIME,
-    load: () => Promise.resolve(new LanguageSupport(language()))
+    load: async () => {
+      // An editor that begins with Python takes whatever language has loaded last.
+      await languages.getLanguage(PYTHON);
+      return new LanguageSupport(language());
+    }
   });
 }
 

@@ -70,9 +70,10 @@ export function read(data: unknown, version: string): Told | Other | null {
 
 function mismatch(version: string, theirs: unknown): string {
   const kernel = typeof theirs === 'string' ? theirs : 'another version';
+  // A notification shows 140 characters.
   return (
-    `Records are not kept in this notebook's metadata: JupyterLab has hailuo-jupyter ${version}, ` +
-    `the kernel has ${kernel}. Install the same version in both.`
+    `Records are not kept: JupyterLab has hailuo-jupyter ${version}, the kernel has ${kernel}. ` +
+    'Install the same in both.'
   );
 }
 

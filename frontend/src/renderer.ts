@@ -1,10 +1,13 @@
 /** How an output that shows runs is rendered: the live card where there is one, else its twin. */
 
+import type { ISessionContext } from '@jupyterlab/apputils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 import { MimeModel } from '@jupyterlab/rendermime';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
-import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Kernel } from '@jupyterlab/services';
 import type { CommandRegistry } from '@lumino/commands';
+import { Signal } from '@lumino/signaling';
 import { Panel } from '@lumino/widgets';
 import { toolbar } from './actions';
 import { MIME, recordsOf, settled } from './records';
@@ -16,6 +19,8 @@ const VIEW = 'application/vnd.jupyter.widget-view+json';
 
 /** Before widget views, which stand at -10: here it is decided whether there is one to be shown. */
 const RANK = -20;
+
+const GONE = new Set<Kernel.Status>(['restarting', 'autorestarting', 'terminating', 'dead']);
 
 /** Have a notebook's outputs rendered here. */
 export function addRenderer(panel: NotebookPanel, commands: CommandRegistry): void {
@@ -48,9 +53,11 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer {
     this._said.setAttribute('role', 'status');
     this._said.setAttribute('aria-live', 'polite');
     this.node.append(this._said);
+    panel.sessionContext.statusChanged.connect(this._onStatus, this);
   }
 
   override dispose(): void {
+    Signal.clearData(this);
     this._views.disconnect();
     super.dispose();
   }
@@ -99,6 +106,11 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer {
       const part = parts.length === records.length ? parts[records.indexOf(record)] : node;
       part.append(bar);
     });
+    for (const box of node.querySelectorAll<HTMLElement>('[style*="overflow"]')) {
+      if (/auto|scroll/.test(box.style.overflow)) {
+        box.tabIndex = 0; // so that it scrolls by keyboard
+      }
+    }
     for (const video of node.querySelectorAll('video')) {
       video.setAttribute('aria-label', video.title || 'Clip');
     }
@@ -110,9 +122,7 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer {
       return;
     }
     this._view = view;
-    this._views.disconnect();
-    this._card?.dispose();
-    this._card = null;
+    this._removeCard();
     if (view !== undefined && this._rendermime.mimeTypes.includes(VIEW)) {
       const card = this._rendermime.createRenderer(VIEW);
       this._card = card;
@@ -123,6 +133,20 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer {
       void card.renderModel(model).catch(() => undefined).then(() => this._choose());
     }
     this._choose();
+  }
+
+  /** A kernel that is gone took the card's model with it; ipywidgets would leave it standing. */
+  private _onStatus(_: ISessionContext, status: Kernel.Status): void {
+    if (GONE.has(status)) {
+      this._removeCard();
+      this._choose();
+    }
+  }
+
+  private _removeCard(): void {
+    this._views.disconnect();
+    this._card?.dispose();
+    this._card = null;
   }
 
   /** Show the card if it holds a view; ipywidgets takes that away when the model is closed. */

@@ -8,6 +8,7 @@ import { KernelMessage } from '@jupyterlab/services';
 import type { Contents, Kernel } from '@jupyterlab/services';
 import type { JSONObject } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
 import { HailuoDocument, isCode } from './document';
 import { hello, read, TARGET } from './protocol';
 import { names, recordsOf } from './records';
@@ -62,13 +63,8 @@ export class NotebookSync implements IDisposable {
   }
 
   dispose(): void {
-    const { model, pathChanged, sessionContext: session } = this._context;
     this._writer.dispose();
-    session.iopubMessage.disconnect(this._onMessage, this);
-    session.kernelChanged.disconnect(this._onConnect, this);
-    session.connectionStatusChanged.disconnect(this._onStatus, this);
-    pathChanged.disconnect(this._hello, this);
-    model?.cells.changed.disconnect(this._watch, this);
+    Signal.clearData(this);
   }
 
   /** Follow the outputs of every cell. */

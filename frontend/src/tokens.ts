@@ -30,7 +30,7 @@ export function token(stream: Stream, place: Place): string | null {
     return 'escape';
   }
   if (stream.match(/^\{[^{}]*\}/)) {
-    return 'variableName';
+    return 'variableName.definition';
   }
   return place.options ? option(stream) : prompt(stream);
 }

@@ -128,8 +128,19 @@ def wait(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def doctor(arguments: argparse.Namespace) -> int:
+    """Do ``doctor``."""
+    from hailuo_jupyter.doctor import diagnose
+    from hailuo_jupyter.settings import Hailuo
+
+    found = diagnose(Hailuo.instance(), Path.cwd())
+    say(*([json.dumps(found.as_json(), indent=1)] if arguments.json else found.lines()))
+    return 0 if found.ok else 1
+
+
 DO: dict[str, Callable[[argparse.Namespace], int]] = {
     "demo": demo,
+    "doctor": doctor,
     "execute": execute,
     "sync": sync,
     "verify": verify,

@@ -108,6 +108,15 @@ def parser() -> Parser:
     )
     wait.add_argument("run", nargs="?", metavar="RUN", help="only this run (its id, or part of it)")
 
+    doctor = _command(
+        commands,
+        "doctor",
+        "see whether all is there: versions, lab extension, keys, folders, run log",
+        "Looks at what runs need, from this folder; changes nothing and sends nothing. The exit "
+        "status is 0 only if nothing needs to be done.",
+    )
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+
     _command(
         commands,
         "simulator",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from concurrent.futures import thread as _pools  # noqa: F401 - registers its end, before ours
 
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.settings import Hailuo
@@ -54,8 +55,12 @@ def _at_exit() -> None:
             f"hailuo: {len(bought)} clip(s) are still being made: {', '.join(bought)}. They are fetched by "
             "'jupyter hailuo wait', or by whoever loads the extension next."
         )
+    shut_down()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_child)
-atexit.register(_at_exit)
+# At Python's end no more threads are given out even before `atexit` is called, and a request that is
+# still to be sent needs one (name lookup). What comes before that has no public name; it goes from the
+# last registered to the first, hence the import of the pools above.
+getattr(threading, "_register_atexit", atexit.register)(_at_exit)

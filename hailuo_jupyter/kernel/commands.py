@@ -13,6 +13,7 @@ from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, OptionError
 from hailuo_jupyter.kernel import options, origin
+from hailuo_jupyter.kernel.bridge import PROTOCOL
 from hailuo_jupyter.kernel.commands_list import COMMANDS
 from hailuo_jupyter.kernel.display import bring_up_to_date, show
 from hailuo_jupyter.kernel.dry_run import price_words
@@ -175,6 +176,16 @@ def _settings(_read: Line, _ip: Any) -> None:
     _say(*(f"  {name:<{width}}  {value!r}  ({where})" for name, value, where in rows))
 
 
+def _doctor(_read: Line, ip: Any) -> None:
+    from hailuo_jupyter.doctor import FrontEnd, diagnose
+
+    page = None
+    if origin.audience(ip) is origin.Audience.FRONT_END:
+        page = FrontEnd(PROTOCOL if origin.heard() else None)
+    here = origin.notebook().folder
+    _say(*diagnose(Hailuo.instance(), here, kernel=True, front_end=page).lines())
+
+
 def _version(_read: Line, _ip: Any) -> None:
     names = ("hailuo-jupyter", "ipython", "ipykernel", "ipywidgets", "jupyterlab", "httpx", "av")
     versions: list[str] = []
@@ -195,5 +206,6 @@ _DO: dict[str, Callable[[Line, Any], None]] = {
     "providers": _providers,
     "key": _key,
     "settings": _settings,
+    "doctor": _doctor,
     "version": _version,
 }

@@ -29,5 +29,6 @@ COMMANDS = {
     "providers": Command("providers, their choices, prices, and whether there is a key"),
     "key": Command("enter a key, unseen (--keyring: keep it in the system's keyring)", "PROVIDER"),
     "settings": Command("the settings in force, and where each comes from"),
+    "doctor": Command("whether all is there: versions, lab extension, keys, folders, run log"),
     "version": Command("versions of what takes part"),
 }

@@ -104,6 +104,11 @@ def tell(session: str, open_notebook: Notebook) -> None:
     _told[session] = open_notebook
 
 
+def heard() -> bool:
+    """Tell whether a front end of this kernel has said which notebook it has open."""
+    return bool(_told)
+
+
 def notebook() -> Notebook:
     """Find out which notebook the running cell belongs to.
 

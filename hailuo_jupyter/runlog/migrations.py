@@ -80,12 +80,12 @@ def migrate(connection: sqlite3.Connection) -> None:
     RunLogError
         If a newer version of this package wrote the log, or the file is another program's database.
     """
-    if not _missing(connection):
+    if not missing(connection):
         return
     for name, statements in MIGRATIONS:
         with transaction(connection):
             # Asked again inside of the transaction: another process may have been faster.
-            if name not in _missing(connection):
+            if name not in missing(connection):
                 continue
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS migrations "
@@ -98,7 +98,8 @@ def migrate(connection: sqlite3.Connection) -> None:
             )
 
 
-def _missing(connection: sqlite3.Connection) -> list[str]:
+def missing(connection: sqlite3.Connection) -> list[str]:
+    """Give the steps that a log lacks; changes nothing, and raises as `migrate` does."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if tables and "migrations" not in tables:
         raise RunLogError(

@@ -96,4 +96,6 @@ def open_lab(browser: Browser, server: Server) -> Iterator[Callable[..., Lab]]:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A name for the test's notebook: each has one of its own."""
-    return "".join(each if each.isalnum() else "-" for each in request.node.name.removeprefix("test_"))
+    return "".join(
+        each if each.isalnum() else "-" for each in request.node.name.removeprefix("test_")
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import nbformat
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
 import hailuo_jupyter
 
@@ -183,7 +183,7 @@ class Lab:
         self.page: Page = browser.new_page()
         self.page.set_default_timeout(PATIENCE * 1000)
         self.problems: list[str] = []
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("pageerror", self._failed)
         self.page.on("console", self._heard)
         self.open(path, kernel=kernel)
 
@@ -196,6 +196,10 @@ class Lab:
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error" and "hailuo" in message.text:
             self.problems.append(message.text)
+
+    def _failed(self, error: Error) -> None:
+        if "hailuo-jupyter" in (error.stack or ""):
+            self.problems.append(f"{error}")
 
     def close(self) -> None:
         """Close the window, as a person does who saves nothing."""
@@ -243,22 +247,22 @@ class Lab:
 
     def start(self, cell: int, path: str | None = None) -> None:
         """Run a cell, and do not wait."""
-        self.js(
-            "app.shell.activateById(panel.id); panel.content.activeCellIndex = arg;"
-            "panel.content.deselectAll(); app.commands.execute('notebook:run-cell');",
-            cell,
-            path,
-        )
+        self._select(cell, path)
+        self.js("app.commands.execute('notebook:run-cell');")
 
     def run(self, *cells: int, path: str | None = None) -> None:
         """Run cells, one after the other, each to its end."""
         for cell in cells:
-            self.js(
-                "app.shell.activateById(panel.id); panel.content.activeCellIndex = arg;"
-                "panel.content.deselectAll(); await app.commands.execute('notebook:run-cell');",
-                cell,
-                path,
-            )
+            self._select(cell, path)
+            self.command("notebook:run-cell")
+
+    def _select(self, cell: int, path: str | None) -> None:
+        self.js("app.shell.activateById(panel.id);", path=path)
+        self.until(
+            lambda: self.js("return app.shell.currentWidget === panel;", path=path),
+            "it is in front",
+        )
+        self.js("panel.content.activeCellIndex = arg; panel.content.deselectAll();", cell, path)
 
     def command(self, name: str, **args: Any) -> None:
         """Execute a command of the application's."""
@@ -311,21 +315,30 @@ class Lab:
 
     def output(self, cell: int) -> Any:
         """The outputs of a cell, on the page."""
-        return (
-            self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-Cell-outputWrapper")
-        )
+        notebook = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook")
+        return notebook.locator(".jp-Cell").nth(cell).locator(".jp-Cell-outputWrapper")
 
     def kill_kernel(self) -> None:
-        """Kill the kernel as the system does that has run out of memory."""
-        pid = int(
-            self.js(
-                "const future = panel.sessionContext.session.kernel.requestExecute("
-                "{code: 'import os; print(os.getpid())', store_history: false});"
-                "let said = ''; future.onIOPub = m => { said += m.content.text ?? ''; };"
-                "await future.done; return said;"
-            )
+        """Kill the kernel as the system does that has run out of memory; the server starts another."""
+        pid = self.js(
+            "window.startedAgain = new Promise(done => panel.sessionContext.statusChanged.connect("
+            "(_, status) => { if (status === 'autorestarting') done(); }));"
+            "const future = panel.sessionContext.session.kernel.requestExecute("
+            "{code: 'import os; print(os.getpid())', store_history: false});"
+            "let said = ''; future.onIOPub = message => { said += message.content.text ?? ''; };"
+            "await future.done; return said;"
         )
-        os.kill(pid, signal.SIGKILL)
+        os.kill(int(pid), signal.SIGKILL)
+        self.js("await window.startedAgain;")
+        self.page.locator(".jp-Dialog button").click()
+
+    def kernel_state(self) -> str:
+        """What the server knows of the kernel's state."""
+        kernel = self.js("return panel.sessionContext.session.kernel.id;")
+        with urllib.request.urlopen(
+            f"{self.server.url}/api/kernels/{kernel}", timeout=10
+        ) as answer:
+            return str(json.load(answer)["execution_state"])
 
 
 def until(

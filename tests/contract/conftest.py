@@ -43,6 +43,7 @@ def options(cache: Path, **changes: Any) -> SimulatorOptions:
         "aimlapi_6s_seconds": 0.4,
         "aimlapi_10s_seconds": 0.4,
         "sigma": 0.0,
+        "min_polls": 0,
     }
     return SimulatorOptions(**{**usual, **changes})
 
@@ -90,7 +91,9 @@ class Lab:
             asked,
             whose,
             folder or self.clips,
-            OriginRecord(notebook_id="a-notebook", notebook_path=None, cell_id=None, source_sha256=None),
+            OriginRecord(
+                notebook_id="a-notebook", notebook_path=None, cell_id=None, source_sha256=None
+            ),
             key_folder=self.folder,
             count=count,
             new=new,

@@ -113,7 +113,7 @@ def world(
     log = folder / "log" / "runs.sqlite3"
     with (
         pytest.MonkeyPatch.context() as patch,
-        Simulator(options(clip_cache, render_threads=1)) as sim,
+        Simulator(options(clip_cache, render_threads=1, min_polls=2)) as sim,
     ):
         patch.setattr("hailuo_jupyter.engine.life.timing_of", lambda *_: Timing(1.5, 0.3))
         for name, value in {**KEYS, **sim.environment(), "HAILUO_LOOPBACK_ONLY": "1"}.items():

@@ -131,10 +131,10 @@ class FrontEnd:
                 self.displays[display_id] = output
             if cell:
                 cell.outputs.append(output)
-        elif kind == "comm_open":
+        elif kind == "comm_open" and content["target_name"] == "jupyter.widget":
             self.comms[content["comm_id"]] = dict(content["data"].get("state", {}))
-        elif kind == "comm_msg":
-            self.comms.setdefault(content["comm_id"], {}).update(content["data"].get("state", {}))
+        elif kind == "comm_msg" and content["comm_id"] in self.comms:
+            self.comms[content["comm_id"]].update(content["data"].get("state", {}))
         elif kind == "comm_close":
             self.comms.pop(content["comm_id"], None)
         elif cell is None:

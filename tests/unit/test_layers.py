@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("demo",),
     ("kernel", "nbfile", "collector"),
+    ("doctor",),
     ("engine",),
     ("providers", "runlog"),
     ("record", "record_parts", "media"),
@@ -28,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("choices", "catalogue", "run_id"),
     ("offer",),
     ("settings", "keys"),
-    ("redact",),
+    ("redact", "installed"),
     ("errors", "states"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -41,7 +42,7 @@ def module_of(path: Path) -> str:
 
 def top(module: str) -> str:
     """Give the part of the package that a module belongs to; empty for the package itself."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def imports(path: Path, *, also_for_types: bool = True) -> Iterator[str]:

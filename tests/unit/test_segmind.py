@@ -259,7 +259,9 @@ def test_the_link_in_every_shape(output: Any) -> None:
     assert news.problem is None
 
 
-@pytest.mark.parametrize("output", [None, "", [], {}, 5, "ftp://x", "clip.mp4", [[]], [None]], ids=str)
+@pytest.mark.parametrize(
+    "output", [None, "", [], {}, 5, "ftp://x", "clip.mp4", [[]], [None]], ids=str
+)
 def test_completed_without_a_link(output: Any) -> None:
     news = WIRE.news(reply(200, {"status": "COMPLETED", "output": output}))
     assert (news.state, news.link) == ("completed", None)
@@ -439,11 +441,16 @@ contents = st.one_of(
     st.just(b"9" * 10_000),
 )
 statuses = st.one_of(
-    st.sampled_from([200, 201, 204, 301, 400, 401, 402, 403, 404, 406, 408, 410, 422, 429, 500, 503]),
+    st.sampled_from(
+        [200, 201, 204, 301, 400, 401, 402, 403, 404, 406, 408, 410, 422, 429, 500, 503]
+    ),
     st.integers(100, 999),
 )
 replies = st.builds(
-    Reply, statuses, st.sampled_from([{}, {"retry-after": "3"}, {"retry-after": "\ud800"}]), contents
+    Reply,
+    statuses,
+    st.sampled_from([{}, {"retry-after": "3"}, {"retry-after": "\ud800"}]),
+    contents,
 )
 
 

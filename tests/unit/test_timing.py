@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 from statistics import mean, median
 
 import pytest
@@ -76,7 +77,7 @@ def test_the_bar_never_goes_back_and_is_never_full(timing: Timing, at: list[floa
     shares = [timing.progress(elapsed) for elapsed in sorted(at)]
     assert shares[0] >= 0
     assert shares[-1] < 1
-    for before, after in zip(shares, shares[1:], strict=False):
+    for before, after in pairwise(shares):
         assert after >= before - 1e-9
 
 

@@ -1,0 +1,80 @@
+"""How long a notebook with many finished runs takes to open, against the same one with plain text.
+
+    python tests/benchmarks/opening.py [--runs 200] [--rounds 7]
+
+Both are opened in JupyterLab in turn, each time in a new browser profile, so that a machine that
+gets slower or faster meanwhile does so for both. Opened is a notebook whose first output is on the
+page and whose page has nothing more to do. What counts is the ratio; the seconds are this machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "notebook")]
+
+from lab import Lab, Server  # noqa: E402 - the tests' own driver, which is no package
+from many_runs import write_notebooks  # noqa: E402
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+_SETTLED = """
+await panel.revealed;
+while (!panel.node.querySelector('.jp-OutputArea-output')) {
+  await new Promise(done => requestAnimationFrame(done));
+}
+await new Promise(done => requestIdleCallback(done));
+"""
+
+
+def opening(browser: Browser, server: Server, path: str) -> float:
+    """Open a notebook; gives seconds."""
+    began = time.perf_counter()
+    with Lab(browser, server, path, kernel=False) as lab:
+        lab.js(_SETTLED)
+        seconds = time.perf_counter() - began
+    server.shut_down_kernels()
+    return seconds
+
+
+def main() -> None:
+    """Measure, and print."""
+    reader = argparse.ArgumentParser(description="opening time with runs against plain text")
+    reader.add_argument("--runs", type=int, default=200)
+    reader.add_argument("--rounds", type=int, default=7)
+    given = reader.parse_args()
+    chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Server(Path(folder), {"HAILUO_LOOPBACK_ONLY": "1"}) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
+        paths = write_notebooks(server.root, given.runs, "opening")
+        sizes = [(server.root / path).stat().st_size / 1e6 for path in paths]
+        for path in paths:
+            opening(browser, server, path)  # the first of each fills the server's caches
+        rounds = [
+            tuple(opening(browser, server, path) for path in paths) for _ in range(given.rounds)
+        ]
+        browser.close()
+    for runs, text in rounds:
+        sys.stdout.write(
+            f"{given.runs} runs {runs:5.2f} s   text {text:5.2f} s   ratio {runs / text:.2f}\n"
+        )
+    runs, text = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ratio = statistics.median(one / other for one, other in rounds)
+    sizes_said = f"({sizes[0]:.1f} MB against {sizes[1]:.1f} MB)"
+    sys.stdout.write(f"median {runs:.2f} s, {text:.2f} s, ratio {ratio:.2f} {sizes_said}\n")
+
+
+if __name__ == "__main__":
+    main()

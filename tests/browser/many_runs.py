@@ -1,0 +1,93 @@
+"""A notebook with as many finished runs as one likes, and the same one with plain text in their place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import av
+import nbformat
+import numpy as np
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from shown_run import shown, shown_row
+
+from hailuo_jupyter import media
+from hailuo_jupyter.kernel.bundle import MIME, bundle
+from hailuo_jupyter.states import State
+
+WIDTH, HEIGHT, FPS, FRAMES = 320, 180, 24, 24
+
+
+def write_clip(path: Path) -> dict[str, Any]:
+    """Write 1 s of H.264 whose picture gets brighter; gives what a record says of it."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(FRAMES):
+            pixels = np.full((HEIGHT, WIDTH, 3), 40 + number * 8, np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = number
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    content = path.read_bytes()
+    facts = {"width": WIDTH, "height": HEIGHT, "fps": float(FPS), "frames": FRAMES}
+    digest = hashlib.sha256(content).hexdigest()
+    return {**facts, "duration_s": FRAMES / FPS, "bytes": len(content), "sha256": digest}
+
+
+def write_notebooks(folder: Path, runs: int, name: str) -> tuple[str, str]:
+    """Write both notebooks into a folder, and a clip for each run.
+
+    Parameters
+    ----------
+    folder
+        The server's root.
+    runs
+        How many cells, each with one finished run.
+    name
+        What the notebooks' names begin with.
+
+    Returns
+    -------
+    with_runs, with_text
+        Their paths in the folder.
+    """
+    clips = folder / "hailuo"
+    clips.mkdir(parents=True, exist_ok=True)
+    master = clips / f"{name}.mp4"
+    facts, notebook_id = write_clip(master), str(uuid.uuid4())
+    poster = media.poster(master)
+    with_runs, with_text = _notebook(), _notebook()
+    records: dict[str, Any] = {}
+    for number in range(runs):
+        prompt = f"A heron lifts off a lake, take {number}."
+        row = shown_row(State.COMPLETED, folder=clips, prompt=prompt, clip=facts)
+        # One file under many names: no browser and no server can tell.
+        (clips / f"{row.run_id}.mp4").hardlink_to(master)
+        data = bundle([shown(row, base=folder, poster=poster)])
+        records[row.run_id] = data[MIME]
+        source = f"%%hailuo --provider segmind\n{prompt}"
+        cell = new_code_cell(source, outputs=[new_output("display_data", data=data)])
+        cell.metadata.hailuo = {"runs": [row.run_id]}
+        with_runs.cells.append(cell)
+        text = {"text/plain": data["text/plain"]}
+        with_text.cells.append(
+            new_code_cell(source, outputs=[new_output("display_data", data=text)])
+        )
+    with_runs.metadata.hailuo = {"schema": 1, "id": notebook_id, "runs": records}
+    paths = f"{name}-runs.ipynb", f"{name}-text.ipynb"
+    for path, notebook in zip(paths, (with_runs, with_text), strict=True):
+        # As strings all through: what the record holds is plain JSON already.
+        nbformat.write(nbformat.from_dict(json.loads(json.dumps(notebook))), folder / path)
+    return paths
+
+
+def _notebook() -> NotebookNode:
+    made = new_notebook()
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    made.metadata.language_info = {"name": "python"}
+    return made

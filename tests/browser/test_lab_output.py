@@ -1,0 +1,268 @@
+"""What the page shows of a run: live card, twin, buttons, colour, notifications."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from lab import MIME, Lab, Server
+from playwright.sync_api import Browser, expect
+
+from hailuo_jupyter.nbfile.verify import verify
+from hailuo_jupyter.settings import Hailuo
+from hailuo_jupyter.simulator import Simulator
+
+LOAD = "%load_ext hailuo_jupyter"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+OpenLab = Callable[..., Lab]
+
+
+def cell(name: str) -> str:
+    return f"%%hailuo --provider demo\nA heron lifts off a lake, as {name} tells. [Pan left]"
+
+
+def findings(lab: Lab, where: str) -> list[Any]:
+    """What the automated accessibility check finds."""
+    found = Axe().run(lab.page, context=where)
+    return [(each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]]
+
+
+@pytest.fixture
+def done(open_lab: OpenLab, server: Server, name: str) -> Lab:
+    """A notebook whose second cell has a completed run."""
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab.run(0, 1)
+    lab.until_state("completed", 1)
+    return lab
+
+
+@pytest.fixture(scope="module")
+def finished(browser: Browser, server: Server) -> str:
+    """The path of a saved notebook whose second cell has a completed run."""
+    path = server.write("finished.ipynb", [LOAD, cell("finished")])
+    with Lab(browser, server, path) as lab:
+        lab.run(0, 1)
+        lab.until_state("completed", 1)
+        lab.save()
+    server.shut_down_kernels()
+    return path
+
+
+def saved_live(open_lab: OpenLab, server: Server, name: str) -> str:
+    """A notebook that was saved while its run was live, and whose kernel is gone; gives its path."""
+    path = server.write(f"{name}.ipynb", [LOAD, cell(name)])
+    lab = open_lab(path)
+    lab.run(0, 1)
+    lab.until(lab.records, "the record is kept")
+    assert WIDGET in lab.save().cells[1].outputs[0].data
+    lab.close()
+    server.shut_down_kernels()
+    return path
+
+
+def test_opened_again_with_another_kernel_there_is_the_twin(
+    open_lab: OpenLab, server: Server, name: str
+) -> None:
+    lab = open_lab(saved_live(open_lab, server, name))
+    expect(lab.output(1).locator(".hailuo-twin")).to_contain_text("A heron lifts off a lake")
+    # The widget's own renderer waits for a model that never comes, and keeps that to itself.
+    expect(lab.output(1).locator(".hailuo-card")).to_have_text("Loading widget...")
+    expect(lab.output(1).locator(".hailuo-card")).to_be_hidden()
+    assert "widget" not in lab.output(1).inner_text()
+
+
+def test_opened_again_untrusted_and_without_a_kernel(
+    open_lab: OpenLab, server: Server, finished: str, name: str
+) -> None:
+    saved = server.read(finished)
+    saved.cells[1].outputs[0].data["text/html"] += "<script>window.broken = 1</script>"
+    nbformat.write(saved, server.root / f"{name}-untrusted.ipynb")
+    lab = open_lab(server.write(f"{name}-empty.ipynb", ["1"]), several=True)
+    no_kernel = {"shouldStart": False, "canStart": False, "autoStartDefault": False}
+    path = f"{name}-untrusted.ipynb"
+    lab.command("docmanager:open", path=path, kernel=no_kernel)
+    lab.ready(path, kernel=False)
+    lab.path = path
+    assert not lab.js("return model.cells.get(1).trusted;")
+    assert lab.js("return panel.sessionContext.session;") is None
+    lab.plays(1)
+    assert not lab.js("return window.broken;")
+    assert not lab.js("return model.dirty;")
+
+
+def test_no_clip_is_fetched_before_it_is_played(open_lab: OpenLab, finished: str) -> None:
+    lab = open_lab(finished, kernel=False)
+    fetched: list[str] = []
+    lab.page.on("request", lambda request: fetched.append(request.url))
+    lab.reload(kernel=False)
+    expect(lab.output(1).locator("video")).to_be_visible()
+    assert fetched
+    assert not [url for url in fetched if ".mp4" in url]
+
+
+def test_without_the_extension(
+    open_lab: OpenLab, start_server: Callable[..., Server], name: str
+) -> None:
+    server = start_server(extension=False)
+    lab = open_lab(
+        server.write(f"{name}.ipynb", [LOAD, cell(name).replace("demo", "demo --count 2")]),
+        on=server,
+    )
+    lab.run(0, 1)
+    expect(lab.output(1)).to_contain_text("extension not seen", timeout=20000)
+    lab.until(lambda: lab.output(1).locator("video").count() == 2, "both clips are there")
+    assert lab.records() == {}
+
+
+def test_with_the_extension_nobody_says_that_it_is_not_seen(
+    open_lab: OpenLab, server: Server, name: str
+) -> None:
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab.run(0, 1)
+    lab.js(
+        "window.seen = []; new MutationObserver(() => window.seen.push(panel.node.innerText))"
+        ".observe(panel.node, {subtree: true, childList: true, characterData: true});"
+    )
+    lab.until_state("completed", 1)
+    assert lab.js("return window.seen.length;") > 0
+    assert not lab.js("return window.seen.some(text => text.includes('not seen'));")
+
+
+def test_a_kernel_without_ipywidgets(open_lab: OpenLab, server: Server, name: str) -> None:
+    without = f"import sys; sys.modules['ipywidgets'] = None\n{LOAD}"
+    lab = open_lab(server.write(f"{name}.ipynb", [without, cell(name)]))
+    lab.run(0, 1)
+    expect(lab.output(1).locator(".hailuo-twin")).to_be_visible()
+    assert WIDGET not in lab.bundle(1)
+    lab.until_state("completed", 1)
+    lab.plays(1)
+
+
+def test_another_version_of_the_protocol(open_lab: OpenLab, server: Server, name: str) -> None:
+    other = f"import hailuo_jupyter.kernel.bridge as bridge; bridge.PROTOCOL = 2\n{LOAD}"
+    lab = open_lab(server.write(f"{name}.ipynb", [other, cell(name)]))
+    lab.run(0, 1)
+    expect(lab.page.locator(".Toastify").get_by_text("Install the same in both.")).to_have_count(1)
+    expect(lab.output(1)).to_contain_text("Install the same in both.")
+    lab.until(lambda: lab.record(1).get("state") == "completed", "the run ends all the same")
+    lab.plays(1)
+    assert lab.records() == {}
+
+
+def test_a_new_take_is_bought_after_its_price_is_agreed_to(
+    done: Lab, server: Server, simulator: Simulator, name: str
+) -> None:
+    first = done.record(1)["run_id"]
+    done.output(1).get_by_role("button", name="New take · free (demo)").focus()
+    done.page.keyboard.press("Enter")
+    dialog = done.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("free (demo)")
+    # Cancel has the focus: Enter alone buys nothing.
+    done.page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    assert done.record(1)["run_id"] == first
+
+    done.output(1).get_by_role("button", name="New take").click()
+    dialog.get_by_role("button", name="Buy a new take").click()
+    done.until(lambda: done.record(1).get("run_id", first) != first, "the new run is shown")
+    second = done.until_state("completed", 1)["run_id"]
+    assert sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs) == 2
+    saved = done.save()
+    assert sorted(saved.metadata.hailuo.runs) == sorted([first, second])
+    assert saved.cells[1].metadata.hailuo == {"runs": [second]}
+    assert saved.cells[1].source == cell(name)
+    # To run the cell once more buys nothing, and for `verify` it is as it was.
+    done.run(1)
+    assert sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs) == 2
+    done.save()
+    log = server.root.parent / "log" / "runs.sqlite3"
+    assert not [
+        each for each in verify(server.root / done.path, settings=Hailuo(run_log=str(log))).findings
+        if each.kind == "drift"
+    ]  # fmt: skip
+
+
+def test_the_other_buttons(open_lab: OpenLab, finished: str) -> None:
+    lab = open_lab(finished, kernel=False)
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    actions, record = lab.output(1).get_by_role("group"), lab.record(1)
+
+    def copied() -> str:
+        return str(lab.js("return navigator.clipboard.readText();"))
+
+    actions.get_by_role("button", name="Copy run id").click()
+    lab.until(lambda: copied() == record["run_id"], "the id is copied")
+    actions.get_by_role("button", name="Copy as cell").click()
+    source = cell("finished").replace("demo", "demo --mode standard")
+    lab.until(lambda: copied() == source, "the cell is copied")
+    actions.get_by_role("button", name="Show record").click()
+    dialog = lab.page.get_by_role("dialog")
+    assert json.loads(dialog.locator("pre").inner_text()) == record
+    assert findings(lab, ".jp-Dialog-content") == []
+    lab.page.keyboard.press("Escape")
+    actions.get_by_role("button", name="Show in file browser").click()
+    chosen = lab.page.locator(".jp-DirListing-item.jp-mod-selected")
+    expect(chosen).to_contain_text(f"{record['run_id']}.mp4")
+
+
+def test_colour(open_lab: OpenLab, server: Server, name: str) -> None:
+    code = (
+        '%%hailuo --mode pro --note "two words"\nA {animal} in {{braces}}. [Pan left] Then it goes.'
+    )
+    lab = open_lab(server.write(f"{name}.ipynb", [code, "print(1)"]), kernel=False)
+    line = lab.page.locator(".jp-Cell").nth(0).locator(".cm-line")
+
+    def colours() -> dict[str, str]:
+        spans = line.locator("span").evaluate_all(
+            "spans => spans.map(span => [span.textContent, getComputedStyle(span).color])"
+        )
+        return {text.strip(): colour for text, colour in spans}
+
+    kinds = ("%%hailuo", "--mode", "pro", "{animal}", "[Pan left]")
+    lab.until(lambda: set(kinds) <= set(colours()), "the cell is coloured")
+    seen, plain = colours(), line.nth(1).evaluate("line => getComputedStyle(line).color")
+    assert len({plain, *(seen[kind] for kind in kinds)}) == 1 + len(kinds)
+    assert seen['"two words"'] == seen["pro"]
+    # Without the magic it is Python, as the other cell always was.
+    lab.js("model.cells.get(0).sharedModel.setSource('print(1)');")
+    lab.until(
+        lambda: lab.js("return model.cells.get(0).mimeType === model.cells.get(1).mimeType;"),
+        "it is Python again",
+    )
+
+
+def test_a_notification_when_the_notebook_is_not_in_view(
+    open_lab: OpenLab, server: Server, name: str
+) -> None:
+    path = server.write(f"{name}.ipynb", [LOAD, cell(name)])
+    other = server.write(f"{name}-other.ipynb", ["1"])
+    lab = open_lab(path, several=True)
+    lab.run(0, 1)
+    lab.until_state("completed", 1)
+    told = lab.page.get_by_text("The clip is ready")
+    assert told.count() == 0  # one looked on
+    lab.js("model.cells.get(1).sharedModel.setSource(arg);", cell(f"{name} again"))
+    lab.run(1)
+    lab.until(lambda: len(lab.records()) == 2, "the second run is submitted")
+    lab.command("docmanager:open", path=other)
+    expect(told).to_have_count(1, timeout=30000)
+    lab.page.get_by_role("button", name="Show").click()
+    lab.until(lambda: lab.js("return panel.isVisible;"), "it is in front again")
+
+
+def test_the_accessibility_check_finds_nothing(
+    open_lab: OpenLab, server: Server, name: str
+) -> None:
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab.run(0, 1)
+    expect(lab.output(1).locator(".hailuo-mod-live .hailuo-card")).to_be_visible()
+    assert findings(lab, ".hailuo-output") == []
+    lab.until_state("completed", 1)
+    for summary in lab.output(1).locator("summary").all():
+        summary.click()
+    assert findings(lab, ".hailuo-output") == []
+    assert MIME in lab.bundle(1)

@@ -1,0 +1,182 @@
+"""Full disks, folders that take no files, and a run log that takes nothing for a while."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hailuo_jupyter import errors
+from hailuo_jupyter.states import State
+
+from .conftest import Lab, ending, eventually, script
+
+posix = pytest.mark.skipif(os.name != "posix", reason="rights and limits are POSIX's")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 70 MB: room enough to begin with."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    made = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=70m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if not made or made.returncode:
+        pytest.skip("no right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Fill a file system to the last byte."""
+    path = folder / "somebody's data"
+    with path.open("wb", buffering=0) as file:
+        size = 1 << 20
+        while size:
+            try:
+                file.write(b"\0" * size)
+            except OSError:
+                size //= 2
+    return path
+
+
+def test_a_clip_that_finds_no_room_is_fetched_when_there_is_some(
+    lab: Lab, small_disk: Path
+) -> None:
+    run = lab.place(lab.engine(), folder=small_disk)
+    eventually(lambda: run.record.job.id)
+    data = fill(small_disk)
+    error = ending(run)
+    assert isinstance(error, errors.DiskFull)
+    assert run.status is State.UNDOWNLOADED
+    assert "paid for" in error.money
+    assert "Free some space" in error.todo
+    assert not list(small_disk.glob("*.part"))
+    data.unlink()
+    eventually(lambda: run.clip is not None)
+    assert run.status is State.COMPLETED
+    assert lab.submits() == 1
+
+
+def test_where_there_is_no_room_for_a_clip_nothing_is_bought(lab: Lab, small_disk: Path) -> None:
+    fill(small_disk)
+    with pytest.raises(errors.DiskFull) as caught:
+        lab.place(lab.engine(), folder=small_disk)
+    assert "nothing was paid" in caught.value.money
+    assert "--output" in caught.value.todo
+    assert not lab.sim.requests
+
+
+def test_a_folder_that_is_a_file_is_refused_before_anything_is_bought(lab: Lab) -> None:
+    lab.clips.write_text("in the way")
+    with pytest.raises(errors.DiskError) as caught:
+        lab.place(lab.engine())
+    assert "nothing was paid" in caught.value.money
+    assert caught.value.todo
+    assert not lab.sim.requests
+
+
+def test_a_folder_that_goes_away_meanwhile_costs_no_clip(lab: Lab) -> None:
+    lab.sim.fault("seconds", seconds=1.0)
+    run = lab.place(lab.engine())
+    sidecar = lab.clips / f"{run.run_id}.json"
+    eventually(sidecar.exists)
+    shutil.rmtree(lab.clips)
+    lab.clips.write_text("in the way")
+    error = ending(run)
+    assert isinstance(error, errors.DiskError)
+    assert run.status is State.UNDOWNLOADED
+    lab.clips.unlink()
+    eventually(lambda: run.clip is not None)
+
+
+# Root writes anywhere, so this is tried as nobody, in a process of its own.
+AS_NOBODY = """
+import os, sys
+import hailuo_jupyter.kernel.generate, hailuo_jupyter.providers.http  # nobody may read these later
+hailuo_jupyter.kernel.generate.catalogue.providers()
+os.setgid(65534); os.setuid(65534)
+try:
+    h.generate("a heron", "segmind", output=sys.argv[1])
+except h.HailuoError as error:
+    print(type(error).__name__, "|", error)
+"""
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root is nobody")
+def test_a_folder_of_somebody_else_is_refused_before_anything_is_bought(lab: Lab) -> None:
+    theirs = lab.folder / "theirs"
+    theirs.mkdir(mode=0o755)
+    mine = lab.folder / "mine"
+    mine.mkdir(mode=0o777)
+    mine.chmod(0o777)
+    for path in lab.folder.parents:
+        if not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+    done = subprocess.run(
+        [sys.executable, "-c", script(AS_NOBODY), str(theirs)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=mine,
+        env={**os.environ, "HAILUO_RUN_LOG": str(mine / "runs.sqlite3"), "HOME": str(mine)},
+    )
+    assert done.stdout.startswith("FolderNotWritable |"), done.stdout + done.stderr
+    assert "nothing was paid" in done.stdout
+    assert not lab.sim.requests
+
+
+@pytest.fixture
+def locked(lab: Lab) -> Callable[[], sqlite3.Connection]:
+    """Keep the run log to oneself, as a stopped process on a slow disk does."""
+
+    def lock() -> sqlite3.Connection:
+        connection = sqlite3.connect(lab.log, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
+
+    return lock
+
+
+def test_a_job_that_is_bought_while_the_log_is_locked_is_not_lost(
+    lab: Lab, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hailuo_jupyter.runlog.connection.BUSY_TIMEOUT_S", 0.2)
+    lab.sim.fault("delay", "submit", seconds=0.6)
+    run = lab.place(lab.engine())
+    eventually(lambda: len(lab.sim.ledger) == 1)
+    holder = locked()
+    time.sleep(2)  # the answer has come, and several tries to write it down have failed
+    assert run.record.job.id is None
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert run.wait(30).clip is not None
+    assert lab.submits() == 1
+
+
+def test_a_log_that_is_locked_while_a_job_is_watched_stops_nothing(
+    lab: Lab, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hailuo_jupyter.runlog.connection.BUSY_TIMEOUT_S", 0.2)
+    run = lab.place(lab.engine())
+    eventually(lambda: run.record.job.id)
+    holder = locked()
+    time.sleep(2)
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert run.wait(30).clip is not None
+    assert (lab.submits(), run.record.problem) == (1, None)
