@@ -129,7 +129,7 @@ def frame_at(path: Path, seconds: float | Literal["first", "last"]) -> Image.Ima
         return picture
 
 
-def poster(path: Path, *, width: int = 320, max_bytes: int = 6000) -> bytes:
+def poster(path: Path, *, width: int = 320, max_bytes: int = 5000) -> bytes:
     """Give a small JPEG of a clip, for the notebook to show before the clip is played.
 
     Parameters

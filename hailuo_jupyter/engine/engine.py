@@ -82,6 +82,11 @@ class Engine:
         """Whether the engine's thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def deadline_s(self) -> float:
+        """Seconds after which a run counts as overdue, as it is set."""
+        return self._settings.deadline_minutes * 60.0
+
     def now(self) -> float:
         """Give seconds since 1970 by the engine's clock."""
         return self._clock.wall()
@@ -254,7 +259,7 @@ class Engine:
                 self._clock,
                 desk.owner.id,
                 self.board.publish,
-                self._settings.deadline_minutes * 60.0,
+                self.deadline_s,
             )
             hand = Hand(bench, row, provider, dialect, lambda: self.wires.key(provider, key_folder))
             await live(hand, request)

@@ -236,12 +236,8 @@ class Bridge:
         Two windows on a notebook would otherwise save it by turns.
         """
         before = self._sent.get(row.run_id)
-        if (
-            row.state in SETTLED
-            and row.revision != before
-            or row.state in BOUGHT
-            and before is None
-        ):
+        ended = row.state in SETTLED and row.revision != before
+        if ended or (row.state in BOUGHT and before is None):
             self._sent[row.run_id] = row.revision
             self._in_turn(lambda: self._tell(row))
 

@@ -146,6 +146,7 @@ class Showing:
                 embed=self._embed,
                 poster=self._poster(row),
                 saved=row.run_id in self._saved,
+                deadline_s=self._engine.deadline_s,
             )
             for row in rows
         ]

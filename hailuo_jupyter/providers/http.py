@@ -6,6 +6,7 @@ and one after which nobody can know (`Lost`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from hailuo_jupyter.providers.base import Call, Reply
 
 #: Seconds. A submit with two frames as data URIs is some 50 MB, hence the long write.
 _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=120.0, pool=30.0)
+
+#: Seconds for one call in all: an answer that trickles must not keep a run in the air.
+_WHOLE_S = 300.0
 
 #: No answer about a job is longer; what is longer is cut and then read as no JSON.
 _ANSWER_BYTES = 8 * 1024 * 1024
@@ -124,12 +128,15 @@ class Http:
         _guard(call.url)
         client = self._fresh if fresh else self._pool
         try:
-            async with client.stream(
-                call.method,
-                call.url,
-                json=call.body,
-                headers={"Accept": "application/json", **call.headers, **key_headers},
-            ) as response:
+            async with (
+                asyncio.timeout(_WHOLE_S),
+                client.stream(
+                    call.method,
+                    call.url,
+                    json=call.body,
+                    headers={"Accept": "application/json", **call.headers, **key_headers},
+                ) as response,
+            ):
                 content = bytearray()
                 async for chunk in response.aiter_bytes():
                     content += chunk
@@ -138,6 +145,8 @@ class Http:
                 return Reply(response.status_code, _lower(response.headers), bytes(content))
         except _PROVES_UNSENT as error:
             raise Unsent(_told(error)) from None
+        except TimeoutError:
+            raise Lost(f"no whole answer within {_WHOLE_S:.0f} s") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise Lost(_told(error)) from None
 

@@ -23,13 +23,15 @@ WIDTH, HEIGHT, FPS, FRAMES = 320, 180, 24, 24
 
 
 def write_clip(path: Path) -> dict[str, Any]:
-    """Write 1 s of H.264 whose picture gets brighter; gives what a record says of it."""
+    """Write 1 s of H.264; gives what a record says of it."""
+    # Coloured squares, so that the poster is as large as that of a real clip.
+    squares = np.random.default_rng(7).integers(0, 200, (18, 32, 3), dtype=np.uint8)
+    picture = squares.repeat(HEIGHT // 18, axis=0).repeat(WIDTH // 32, axis=1)
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for number in range(FRAMES):
-            pixels = np.full((HEIGHT, WIDTH, 3), 40 + number * 8, np.uint8)
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(picture + np.uint8(number), format="rgb24")
             frame.pts = number
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
@@ -61,7 +63,7 @@ def write_notebooks(folder: Path, runs: int, name: str) -> tuple[str, str]:
     master = clips / f"{name}.mp4"
     facts, notebook_id = write_clip(master), str(uuid.uuid4())
     poster = media.poster(master)
-    with_runs, with_text = _notebook(), _notebook()
+    with_runs, with_text = empty_notebook(), empty_notebook()
     records: dict[str, Any] = {}
     for number in range(runs):
         prompt = f"A heron lifts off a lake, take {number}."
@@ -86,8 +88,9 @@ def write_notebooks(folder: Path, runs: int, name: str) -> tuple[str, str]:
     return paths
 
 
-def _notebook() -> NotebookNode:
-    made = new_notebook()
+def empty_notebook() -> NotebookNode:
+    """A notebook with no cells, whose kernel JupyterLab starts without a question."""
+    made = newempty_notebook()
     made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     made.metadata.language_info = {"name": "python"}
     return made

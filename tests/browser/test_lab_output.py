@@ -105,17 +105,32 @@ def test_no_clip_is_fetched_before_it_is_played(open_lab: OpenLab, finished: str
 
 
 def test_without_the_extension(
-    open_lab: OpenLab, start_server: Callable[..., Server], name: str
+    open_lab: OpenLab, start_server: Callable[..., Server], name: str, simulator: Simulator
 ) -> None:
     server = start_server(extension=False)
-    lab = open_lab(
-        server.write(f"{name}.ipynb", [LOAD, cell(name).replace("demo", "demo --count 2")]),
-        on=server,
-    )
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell("first"), cell("second")]), on=server)
+    simulator.fault("stuck", count=1)
     lab.run(0, 1)
-    expect(lab.output(1)).to_contain_text("extension not seen", timeout=20000)
-    lab.until(lambda: lab.output(1).locator("video").count() == 2, "both clips are there")
+    expect(lab.output(1)).to_contain_text("extension not seen")
+    lab.run(2)
+    lab.until(lambda: lab.record(2).get("state") == "completed", "the run ends")
+    lab.plays(2)
+    assert "extension not seen" not in lab.output(2).inner_text()  # it was said once
     assert lab.records() == {}
+
+
+def test_the_card_goes_on_after_the_page_was_loaded_again(
+    open_lab: OpenLab, server: Server, name: str, simulator: Simulator
+) -> None:
+    simulator.fault("stuck", count=1)
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab.run(0, 1)
+    lab.until(lab.records, "the record is kept")
+    lab.save()
+    lab.reload()
+    timer = lab.output(1).locator(".hailuo-mod-live .hailuo-card").get_by_role("timer")
+    before = timer.inner_text()
+    lab.until(lambda: timer.inner_text() != before, "its clock goes on")
 
 
 def test_with_the_extension_nobody_says_that_it_is_not_seen(

@@ -66,8 +66,7 @@ def test_a_cell_returns_at_once_and_its_output_follows_the_run(
     assert bundle[MIME]["tags"] == ["first"]
     assert jobs(simulator, "A heron lifts off a lake.") == 1
     # The card's models are closed, so that nothing of it is left in the kernel.
-    page.wait(0.5)
-    assert not page.comms
+    page.until(lambda: not any("_model_name" in state for state in page.comms.values()), 10)
 
 
 def test_a_cell_run_again_buys_nothing_and_new_buys(page: FrontEnd, simulator: Simulator) -> None:

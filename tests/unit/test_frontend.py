@@ -20,6 +20,7 @@ def test_the_pure_modules_do_what_they_say() -> None:
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tests 0" not in done.stdout

@@ -1,0 +1,143 @@
+"""A finished output is used with the keyboard alone: Tab gets everywhere, and each key does its work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from lab import Lab, Server
+from many_runs import write_notebooks
+from playwright.sync_api import Browser, expect
+
+#: What the element with the focus is called, and whether one sees that it has it.
+_FOCUS = """
+const at = document.activeElement;
+const style = getComputedStyle(at);
+return {
+  name: at.tagName === 'VIDEO' ? 'video' : at.textContent,
+  seen: at.matches(':focus-visible') && style.outlineStyle !== 'none' &&
+    parseFloat(style.outlineWidth) > 0
+};
+"""
+
+#: Tab stops between a cell and the end of its output: its toolbar and the video's own controls too.
+_MOST_STOPS = 25
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, server: Server) -> Iterator[Lab]:
+    """A notebook with one finished run."""
+    path, _ = write_notebooks(server.root, 1, "keyboard")
+    with Lab(browser, server, path) as lab:
+        lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield lab
+        assert lab.problems == []
+    server.shut_down_kernels()
+
+
+@pytest.fixture
+def finished(opened: Lab) -> Lab:
+    """The notebook as it was opened: its cell has the focus, and no mouse is used from here on."""
+    output = opened.output(0)
+    expect(output.locator(".hailuo-twin video")).to_be_visible()
+    output.locator("details").evaluate_all("all => all.forEach(one => { one.open = false; })")
+    opened.js("panel.content.activeCellIndex = 0; panel.activate(); panel.content.activate();")
+    opened.until(
+        lambda: opened.js("return panel.content.mode;") == "command", "the cell has the focus"
+    )
+    return opened
+
+
+def focus(lab: Lab) -> dict[str, Any]:
+    return dict(lab.js(_FOCUS))
+
+
+def tab_to(lab: Lab, name: str) -> None:
+    """Press Tab until the focus is on what has this name, and can be seen there."""
+    passed = []
+    for _ in range(_MOST_STOPS):
+        lab.page.keyboard.press("Tab")
+        at = focus(lab)
+        if at["name"].startswith(name):
+            assert at["seen"], f"one does not see that {name} has the focus"
+            return
+        passed.append(at["name"][:40])
+    pytest.fail(f"Tab does not get to {name}; it passed {passed}")
+
+
+def test_the_order_of_the_stops_is_that_of_reading(finished: Lab) -> None:
+    names = [
+        *("video", "hailuo/", "record as a file", "Record"),
+        *("New take", "Copy run id", "Copy as cell", "Show record", "Show in file browser"),
+    ]
+    for name in names:
+        tab_to(finished, name)
+    for name in reversed(names[3:-1]):
+        finished.page.keyboard.press("Shift+Tab")
+        assert focus(finished)["name"].startswith(name)
+
+
+def test_the_video_plays_and_stops(finished: Lab) -> None:
+    tab_to(finished, "video")
+    video = finished.output(0).locator("video")
+    for paused in (False, True):
+        finished.page.keyboard.press("Space")
+        finished.until(lambda: video.evaluate("video => video.paused") is paused, "it obeys")  # noqa: B023
+    # The keys went to the video, and not to the notebook's shortcuts too.
+    assert finished.js("return panel.content.mode;") == "command"
+    assert finished.js("return panel.content.activeCellIndex;") == 0
+
+
+def test_the_folds_open_and_close(finished: Lab) -> None:
+    tab_to(finished, "Record")
+    facts = finished.output(0).get_by_text("This request can be sent again").first
+    expect(facts).to_be_hidden()
+    finished.page.keyboard.press("Enter")
+    expect(facts).to_be_visible()
+    tab_to(finished, "JSON")
+    finished.page.keyboard.press("Space")
+    document = finished.output(0).get_by_text('"run_id"')
+    expect(document).to_be_visible()
+    finished.page.keyboard.press("Enter")
+    expect(document).to_be_hidden()
+    # Enter and Space are shortcuts of the notebook's, too: no cell was run or edited by them.
+    assert finished.js("return model.cells.get(0).executionCount;") is None
+    assert finished.js("return panel.content.mode;") == "command"
+
+
+def test_what_can_be_copied(finished: Lab) -> None:
+    record = finished.record(0)
+
+    def copied() -> str:
+        return str(finished.js("return navigator.clipboard.readText();"))
+
+    tab_to(finished, "Copy run id")
+    finished.page.keyboard.press("Enter")
+    finished.until(lambda: copied() == record["run_id"], "the id is copied")
+    tab_to(finished, "Copy as cell")
+    finished.page.keyboard.press("Space")
+    finished.until(lambda: copied().startswith("%%hailuo "), "the cell is copied")
+    assert copied().endswith(record["request"]["prompt"])
+
+
+def test_the_dialogs_open_and_give_the_focus_back(finished: Lab) -> None:
+    dialog = finished.page.get_by_role("dialog")
+    for name, said in (("New take", "USD"), ("Show record", finished.record(0)["run_id"])):
+        tab_to(finished, name)
+        finished.page.keyboard.press("Enter")
+        expect(dialog).to_contain_text(said)
+        if name == "Show record":
+            assert json.loads(dialog.locator("pre").inner_text()) == finished.record(0)
+        finished.page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        finished.until(lambda: focus(finished)["name"].startswith(name), "the focus is back")  # noqa: B023
+    assert finished.js("return model.cells.get(0).executionCount;") is None
+
+
+def test_the_file_browser_shows_the_clip(finished: Lab) -> None:
+    tab_to(finished, "Show in file browser")
+    finished.page.keyboard.press("Enter")
+    selected = finished.page.locator(".jp-DirListing-item.jp-mod-selected")
+    expect(selected).to_contain_text(f"{finished.record(0)['run_id']}.mp4")
