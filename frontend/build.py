@@ -30,7 +30,8 @@ def build() -> None:
     if jlpm is None:
         sys.exit("There is no jlpm: pip install jupyter-builder.")
     for command in (["install", "--immutable"], ["build"]):
-        subprocess.run([jlpm, *command], cwd=FRONTEND, env={**os.environ, "PATH": path}, check=True)
+        environment = {**os.environ, "PATH": path}
+        subprocess.run([jlpm, *command], cwd=FRONTEND, env=environment, check=True)  # noqa: S603
 
 
 def link() -> None:

@@ -20,6 +20,10 @@ const VIEW = 'application/vnd.jupyter.widget-view+json';
 /** Before widget views, which stand at -10: here it is decided whether there is one to be shown. */
 const RANK = -20;
 
+/** How often, and at which distance, ipywidgets is looked for: half a minute in all. */
+const LOOKS = 120;
+const LOOK_MS = 250;
+
 const GONE = new Set<Kernel.Status>(['restarting', 'autorestarting', 'terminating', 'dead']);
 
 /** Have a notebook's outputs rendered here. */
@@ -58,7 +62,7 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer {
 
   override dispose(): void {
     Signal.clearData(this);
-    this._views.disconnect();
+    this._removeCard();
     super.dispose();
   }
 
@@ -123,16 +127,33 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer {
     }
     this._view = view;
     this._removeCard();
-    if (view !== undefined && this._rendermime.mimeTypes.includes(VIEW)) {
+    if (view !== undefined) {
+      this._mount(model, LOOKS);
+    }
+    this._choose();
+  }
+
+  /**
+   * Have ipywidgets render the card, and again once the notebook's own manager is there.
+   *
+   * It is registered some time after the first outputs are rendered, and nothing tells when.
+   */
+  private _mount(model: IRenderMime.IMimeModel, looks: number): void {
+    const factory = this._rendermime.getFactory(VIEW);
+    if (factory && factory !== this._factory) {
+      this._removeCard();
+      this._factory = factory;
       const card = this._rendermime.createRenderer(VIEW);
       this._card = card;
       card.addClass('hailuo-card');
       card.node.dataset.lmSuppressShortcuts = 'true';
       this.addWidget(card);
       this._views.observe(card.node, { childList: true });
-      void card.renderModel(model).catch(() => undefined).then(() => this._choose());
+      void card.renderModel(model).catch(() => undefined);
     }
-    this._choose();
+    if (looks > 0 && !this._live) {
+      this._timer = setTimeout(() => this._mount(model, looks - 1), LOOK_MS);
+    }
   }
 
   /** A kernel that is gone took the card's model with it; ipywidgets would leave it standing. */
@@ -144,21 +165,26 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer {
   }
 
   private _removeCard(): void {
+    clearTimeout(this._timer);
     this._views.disconnect();
     this._card?.dispose();
     this._card = null;
+    this._factory = undefined;
   }
 
   /** Show the card if it holds a view; ipywidgets takes that away when the model is closed. */
   private _choose(): void {
-    const live = this._card?.node.querySelector(':scope > .jupyter-widgets') ?? null;
-    this.toggleClass('hailuo-mod-live', live !== null);
+    this.toggleClass('hailuo-mod-live', this._live);
+  }
+
+  private get _live(): boolean {
+    return !!this._card?.node.querySelector(':scope > .jupyter-widgets');
   }
 
   /** Tell a screen reader of another state; the card tells its own. */
   private _say(records: readonly RunRecord[]): void {
     const states = records.map(record => `Run ${record.run_id}: ${record.state}`).join('. ');
-    if (this._states !== null && this._states !== states && !this.hasClass('hailuo-mod-live')) {
+    if (this._states !== null && this._states !== states && !this._live) {
       this._said.textContent = states;
     }
     this._states = states;
@@ -171,6 +197,8 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer {
   private readonly _views = new MutationObserver(() => this._choose());
   private _twin: IRenderMime.IRenderer | null = null;
   private _card: IRenderMime.IRenderer | null = null;
+  private _factory: IRenderMime.IRendererFactory | undefined;
+  private _timer: ReturnType<typeof setTimeout> | undefined;
   private _html: string | null = null;
   private _view: string | undefined;
   private _states: string | null = null;

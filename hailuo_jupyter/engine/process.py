@@ -27,6 +27,11 @@ def engine() -> Engine:
         return _engine
 
 
+def started() -> Engine | None:
+    """Give this process's engine if there is one already; none is started."""
+    return _engine
+
+
 def shut_down() -> None:
     """Stop this process's engine, if there is one."""
     global _engine

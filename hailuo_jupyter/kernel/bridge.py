@@ -150,7 +150,8 @@ class Bridge:
         if self._engine is None and "hailuo_jupyter.engine.process" in sys.modules:
             from hailuo_jupyter.engine import process
 
-            self.follow(process.engine())  # runs that `generate` began, and nobody has shown
+            if (running := process.started()) is not None:
+                self.follow(running)  # runs that `generate` began, and nobody has shown
 
     def _message(self, op: str, **content: Any) -> dict[str, Any]:
         return {TARGET: PROTOCOL, "version": __version__, "op": op, **content}
@@ -258,14 +259,13 @@ class Bridge:
         """Draw outputs anew, as far as the log knows their runs."""
         if self._engine is None or not shown:
             return []
-        from hailuo_jupyter.kernel.display import Showing
+        from hailuo_jupyter.kernel.display import bundle_now
 
         found = []
         for ids, embed in shown.items():
             try:
                 runs = [self._engine.run(run_id) for run_id in ids]
-                showing = Showing(self._engine, runs, Audience.FRONT_END, folder, embed=embed)
-                found.append(showing.static())
+                found.append(bundle_now(self._engine, runs, folder, embed=embed))
             except (HailuoError, ValueError):
                 logger.debug("an output of runs %s was not drawn", ", ".join(ids))
         return found

@@ -36,6 +36,9 @@ _TICK_S = 1.0
 #: Displays of an executor that lets cells return at once; its last cell brings them up to date.
 _kept: list[Showing] = []
 
+#: Displays that follow their runs just now, by these runs.
+_kept_up: dict[tuple[str, ...], Showing] = {}
+
 
 def show(
     engine: Engine,
@@ -79,6 +82,21 @@ def show(
 def show_run(run: Run) -> None:
     """Show one run, for IPython's display of a `Run`."""
     show(process.engine(), [run], origin.shell())
+
+
+def bundle_now(
+    engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False
+) -> dict[str, Any]:
+    """Give what an output of these runs is to hold now, with its live card where it has one.
+
+    Parameters
+    ----------
+    engine, runs, base, embed
+        See `Showing`.
+    """
+    found = _kept_up.get(tuple(run.run_id for run in runs))
+    showing = found or Showing(engine, runs, Audience.FRONT_END, base, embed=embed)
+    return showing.bundle()
 
 
 def bring_up_to_date() -> None:
@@ -154,9 +172,12 @@ class Showing:
             views[0] = replace(views[0], hint=f"{views[0].hint} {remark}".strip())
         return views
 
-    def static(self) -> dict[str, Any]:
-        """Give the bundle as it stands now, without the live card."""
-        return bundle(self._views(self._rows()))
+    def bundle(self) -> dict[str, Any]:
+        """Give the bundle as it stands now, with the live card if there is one."""
+        with self._lock:
+            rows = self._rows()
+            card = self._card if self._live(rows) else None
+            return bundle(self._views(rows), card_model_id=card.model_id if card else None)
 
     def _poster(self, row: Row) -> bytes | None:
         if row.state is not State.COMPLETED or row.record.clip is None:
@@ -245,6 +266,8 @@ class Showing:
         """Follow the runs on the engine's loop: at once when a state changes, else each second."""
         wake = asyncio.Event()
         leave = [self._engine.listen(run.run_id, lambda _row: wake.set()) for run in self._runs]
+        key = tuple(run.run_id for run in self._runs)
+        _kept_up[key] = self
         try:
             live = True
             while not self._ended(live):
@@ -259,5 +282,7 @@ class Showing:
         except Exception:
             logger.exception("an output could not be kept up to date")
         finally:
+            if _kept_up.get(key) is self:
+                del _kept_up[key]
             for go in leave:
                 go()

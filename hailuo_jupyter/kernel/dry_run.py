@@ -9,6 +9,7 @@ from hailuo_jupyter.engine.body import as_recorded
 from hailuo_jupyter.frame import Frame
 from hailuo_jupyter.kernel import generate, origin
 from hailuo_jupyter.kernel.generate import Wish
+from hailuo_jupyter.kernel.words import usd
 from hailuo_jupyter.offer import Price
 from hailuo_jupyter.settings import Hailuo
 
@@ -57,7 +58,7 @@ def price_words(price: Price, count: int = 1) -> str:
         return "Price: free (demo)."
     if price.low is None or price.high is None:
         return f"Price: unknown; nobody publishes it ({price.source})."
-    low, high = price.low * count, price.high * count
-    amount = f"{low:.2f} USD" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f} USD"
+    low, high = usd(price.low * count), usd(price.high * count)
+    amount = f"{low} USD" if low == high else f"{low} to {high} USD"
     clips = "a clip" if count == 1 else f"{count} clips"
     return f"Price: about {amount} for {clips} ({price.kind}, {price.as_of}: {price.source})."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from hailuo_jupyter.offer import Price
@@ -124,16 +125,21 @@ def cost(record: CostRecord) -> str:
 def _estimated(low: float | None, high: float | None, kind: str) -> str:
     if kind == "free":
         return "free (demo)"
-    known = sorted({f"{value:.2f}" for value in (low, high) if value is not None}, key=float)
+    known = sorted({usd(value) for value in (low, high) if value is not None}, key=float)
     if not known:
         return "price not known"
     source = "published" if kind == "published" else "inferred"
     return f"about {' to '.join(known)} USD, {source}"
 
 
-def _exact(usd: float) -> str:
+def usd(amount: float) -> str:
+    """Give an amount with two digits, halves rounded up as the lab extension does: 0.625 is 0.63."""
+    return str(Decimal(str(amount)).quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def _exact(amount: float) -> str:
     """Give an amount to a hundredth of a cent, with two decimals at least."""
-    whole, _, parts = f"{usd:.4f}".partition(".")
+    whole, _, parts = f"{amount:.4f}".partition(".")
     return f"{whole}.{parts.rstrip('0').ljust(2, '0')}"
 
 

@@ -90,7 +90,7 @@ def write_notebooks(folder: Path, runs: int, name: str) -> tuple[str, str]:
 
 def empty_notebook() -> NotebookNode:
     """A notebook with no cells, whose kernel JupyterLab starts without a question."""
-    made = newempty_notebook()
+    made = new_notebook()
     made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     made.metadata.language_info = {"name": "python"}
     return made

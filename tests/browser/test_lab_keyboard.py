@@ -43,10 +43,19 @@ def finished(opened: Lab) -> Lab:
     output = opened.output(0)
     expect(output.locator(".hailuo-twin video")).to_be_visible()
     output.locator("details").evaluate_all("all => all.forEach(one => { one.open = false; })")
-    opened.js("panel.content.activeCellIndex = 0; panel.activate(); panel.content.activate();")
-    opened.until(
-        lambda: opened.js("return panel.content.mode;") == "command", "the cell has the focus"
-    )
+    opened.js("panel.content.activeCellIndex = 0; app.shell.activateById(panel.id);")
+
+    def at_the_cell() -> bool:
+        # A notebook that has the focus somewhere inside leaves it there.
+        return bool(
+            opened.js(
+                "const cell = panel.content.activeCell.node;"
+                "if (document.activeElement !== cell) document.activeElement.blur();"
+                "panel.content.activate(); return document.activeElement === cell;"
+            )
+        )
+
+    opened.until(at_the_cell, "the cell has the focus")
     return opened
 
 

@@ -69,8 +69,9 @@ def test_opened_again_with_another_kernel_there_is_the_twin(
 ) -> None:
     lab = open_lab(saved_live(open_lab, server, name))
     expect(lab.output(1).locator(".hailuo-twin")).to_contain_text("A heron lifts off a lake")
-    # The widget's own renderer waits for a model that never comes, and keeps that to itself.
-    expect(lab.output(1).locator(".hailuo-card")).to_have_text("Loading widget...")
+    # The widget's own renderer has found no such model by now, and keeps that to itself.
+    missing = "Error displaying widget: model not found"
+    expect(lab.output(1).locator(".hailuo-card")).to_have_text(missing, timeout=20000)
     expect(lab.output(1).locator(".hailuo-card")).to_be_hidden()
     assert "widget" not in lab.output(1).inner_text()
 
@@ -111,7 +112,7 @@ def test_without_the_extension(
     lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell("first"), cell("second")]), on=server)
     simulator.fault("stuck", count=1)
     lab.run(0, 1)
-    expect(lab.output(1)).to_contain_text("extension not seen")
+    expect(lab.output(1)).to_contain_text("extension not seen", timeout=20000)
     lab.run(2)
     lab.until(lambda: lab.record(2).get("state") == "completed", "the run ends")
     lab.plays(2)
@@ -129,6 +130,7 @@ def test_the_card_goes_on_after_the_page_was_loaded_again(
     lab.save()
     lab.reload()
     timer = lab.output(1).locator(".hailuo-mod-live .hailuo-card").get_by_role("timer")
+    expect(timer).to_be_visible(timeout=20000)
     before = timer.inner_text()
     lab.until(lambda: timer.inner_text() != before, "its clock goes on")
 
