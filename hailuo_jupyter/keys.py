@@ -143,11 +143,11 @@ def _checked(value: str, where: str = "the key given") -> str:
 
 
 def _from_dotenv(path: Path, variables: Sequence[str]) -> Key | None:
-    from dotenv import dotenv_values
-
     try:
         if not path.is_file():
             return None
+        from dotenv import dotenv_values
+
         values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError):
         return None

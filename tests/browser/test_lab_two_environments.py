@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 KERNEL = "other-environment"
 
 #: What the package needs and JupyterLab does not: in the server's environment it cannot be imported.
-NOT_THERE = ("av", "humanize", "ipywidgets", "nest_asyncio2", "pydantic", "rich")
+NOT_THERE = ("av", "dotenv", "humanize", "ipywidgets", "nest_asyncio2", "pydantic", "rich")
 
 
 @dataclass
@@ -180,6 +180,9 @@ def test_the_wheel_alone_brings_the_extension_and_breaks_nothing(
     assert json.loads((extension / "install.json").read_text())["packageName"] == "hailuo_jupyter"
     # Only a kernel can use the package; that is no reason why importing it should fail.
     assert of_server.says("import hailuo_jupyter; print(hailuo_jupyter.__version__)") == __version__
+    said = of_server.says("from hailuo_jupyter.cli import main; print(main(['doctor']))")
+    assert said.endswith("All is well.\n0")
+    assert f"{__version__}, {extension}" in said
     assert not of_kernel.share.exists()
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from shown_run import shown, shown_row
 
 from hailuo_jupyter import media
@@ -21,13 +18,6 @@ from hailuo_jupyter.kernel.bundle import bundle
 from hailuo_jupyter.states import State
 
 FRAMES, FPS, WIDTH, HEIGHT = 48, 24, 640, 360
-
-#: Chromium as the system has it, else playwright's own.
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 #: Sums up what moved without anybody's act, from the first paint on.
 WATCH_SHIFTS = """
@@ -50,14 +40,6 @@ def write_clip(path: Path) -> Path:
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
