@@ -174,6 +174,7 @@ class Bridge:
             self._send("other")  # by its version the front end knows, too
         elif data.get("op") == "hello":
             notebook = _notebook(data)
+            _heard[client] = str(data.get("version") or "")
             origin.tell(client, notebook)
             self._in_turn(lambda: self._answer(client, notebook, data))
 
@@ -272,6 +273,14 @@ class Bridge:
 
 
 _bridge: Bridge | None = None
+
+#: Version of the lab extension in each front end that has said hello, by client session.
+_heard: dict[str, str] = {}
+
+
+def heard_version() -> str:
+    """Give the version of the front end that was heard last; empty where none was."""
+    return next(reversed(_heard.values()), "")
 
 
 def open_bridge(ip: Any) -> None:

@@ -13,7 +13,7 @@ from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, OptionError
 from hailuo_jupyter.kernel import options, origin
-from hailuo_jupyter.kernel.bridge import PROTOCOL
+from hailuo_jupyter.kernel.bridge import PROTOCOL, heard_version
 from hailuo_jupyter.kernel.commands_list import COMMANDS
 from hailuo_jupyter.kernel.display import bring_up_to_date, show
 from hailuo_jupyter.kernel.dry_run import price_words
@@ -181,7 +181,7 @@ def _doctor(_read: Line, ip: Any) -> None:
 
     page = None
     if origin.audience(ip) is origin.Audience.FRONT_END:
-        page = FrontEnd(PROTOCOL if origin.heard() else None)
+        page = FrontEnd(PROTOCOL if origin.heard() else None, heard_version())
     here = origin.notebook().folder
     _say(*diagnose(Hailuo.instance(), here, kernel=True, front_end=page).lines())
 

@@ -9,38 +9,63 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-from papermill.engines import NBClientEngine
 
 from hailuo_jupyter.kernel import origin
 from hailuo_jupyter.nbfile import records
 
 
-class HailuoEngine(NBClientEngine):  # type: ignore[misc]
-    """papermill's usual engine, with our records lifted into the metadata at the end."""
+class HailuoEngine:
+    """papermill's usual engine, with our records lifted into the metadata at the end.
 
-    @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
+    papermill loads this class while it is itself being imported, so papermill is asked for its own
+    engine only when a notebook runs.
+    """
+
+    @staticmethod
+    def execute_notebook(nb: Any, kernel_name: str, **kwargs: Any) -> Any:
         """Execute a notebook; papermill calls this.
 
         Parameters
         ----------
-        nb_man
-            papermill's manager of the notebook.
+        nb
+            The notebook.
         kernel_name
             Name of the kernel.
         **kwargs
             papermill's own, among them ``input_path``.
         """
-        notebook_id = _id(nb_man.nb, kwargs.get("input_path"))
-        try:
-            with _told(notebook_id):
-                return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
-        finally:
-            records.name(nb_man.nb, notebook_id)
-            records.lift(nb_man.nb, notebook_id)
+        return _engine().execute_notebook(nb, kernel_name, **kwargs)
+
+    @staticmethod
+    def nb_kernel_name(nb: Any, name: str | None = None) -> Any:
+        """Tell the notebook's kernel, as papermill does."""
+        return _engine().nb_kernel_name(nb, name)
+
+    @staticmethod
+    def nb_language(nb: Any, language: str | None = None) -> Any:
+        """Tell the notebook's language, as papermill does."""
+        return _engine().nb_language(nb, language)
+
+
+@cache
+def _engine() -> Any:
+    from papermill.engines import NBClientEngine
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> Any:
+            notebook_id = _id(nb_man.nb, kwargs.get("input_path"))
+            try:
+                with _told(notebook_id):
+                    return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+            finally:
+                records.name(nb_man.nb, notebook_id)
+                records.lift(nb_man.nb, notebook_id)
+
+    return Engine
 
 
 def _id(nb: dict[str, Any], path: object) -> str:

@@ -197,7 +197,7 @@ def _lower(headers: httpx.Headers) -> dict[str, str]:
 
 
 def _told(error: Exception) -> str:
-    return redact.text(str(error)) or type(error).__name__
+    return redact.text(str(error)).rstrip(".") or type(error).__name__
 
 
 def _joined(url: str, target: str) -> str:
