@@ -68,20 +68,32 @@ export class HailuoDocument {
    */
   apply(records: readonly RunRecord[], offered: readonly Names[], aloud: boolean): void {
     const known = this.known();
-    const write = () => {
-      this.repair(offered);
+    this._do(aloud, () => {
+      this._repair(offered);
       this._write(records.filter(record => record.run_id in known));
-    };
+    });
+    this._quietly(() => this._write(records));
+  }
+
+  /**
+   * Put bundles in place of stored ones of the same runs at lower revisions.
+   *
+   * @param offered - The bundles.
+   * @param aloud - Whether the notebook counts as changed, so that it is saved.
+   */
+  repair(offered: readonly Names[], aloud: boolean): void {
+    this._do(aloud, () => this._repair(offered));
+  }
+
+  private _do(aloud: boolean, write: () => void): void {
     if (aloud) {
       write();
     } else {
       this._quietly(write);
     }
-    this._quietly(() => this._write(records));
   }
 
-  /** Put bundles in place of stored ones of the same runs at lower revisions. */
-  repair(offered: readonly Names[]): void {
+  private _repair(offered: readonly Names[]): void {
     for (const cell of this._model.cells) {
       bundles(cell).forEach((stored, at) => {
         const bundle = repaired(stored, offered);
@@ -122,9 +134,12 @@ export class HailuoDocument {
 
   private _quietly(write: () => void): void {
     const { dirty } = this._model;
-    write();
-    if (!dirty) {
-      this._model.dirty = false;
+    try {
+      write();
+    } finally {
+      if (!dirty) {
+        this._model.dirty = false;
+      }
     }
   }
 

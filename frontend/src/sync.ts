@@ -145,7 +145,7 @@ export class NotebookSync implements IDisposable {
       // loaded again; the runs tell it.
       const bundle = names(message.content.data);
       if (bundle && recordsOf(bundle).length > 0) {
-        this._document.repair([bundle]);
+        this._document.repair([bundle], this._writer.here);
       }
     }
   }

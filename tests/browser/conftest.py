@@ -24,7 +24,9 @@ _ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="session")
+# For a module and not for the session: while Playwright runs it keeps an event loop on the main thread,
+# where tests of other folders stop loops of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     names = (os.environ.get("HAILUO_CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     found = next((path for name in names if name and (path := shutil.which(name))), None)
