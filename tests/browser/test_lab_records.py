@@ -105,7 +105,9 @@ def test_the_page_is_loaded_again_meanwhile(
 def test_the_page_is_loaded_again_while_the_kernel_is_busy(
     open_lab: OpenLab, server: Server, name: str
 ) -> None:
-    blocking = "import time; time.sleep(15)"
+    # Busy until it is told to end, however long the page takes.
+    end = f"{name}.end"
+    blocking = f"import os, time\nwhile not os.path.exists({end!r}):\n    time.sleep(0.05)"
     lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name), blocking]))
     lab.run(0, 1)
     lab.until(lab.records, "the record is kept")
@@ -114,6 +116,7 @@ def test_the_page_is_loaded_again_while_the_kernel_is_busy(
     lab.reload(kernel=False)
     lab.until_state("completed", 1)
     assert lab.kernel_state() == "busy"
+    (server.root / end).touch()
     check_saved(lab.save())
 
 
