@@ -18,7 +18,7 @@ from hailuo_jupyter.states import State
 #: Submitted then, in every row: 2026-11-20 12:03:00 UTC.
 SUBMITTED = datetime(2026, 11, 20, 12, 3, tzinfo=UTC).timestamp()
 
-FOLDER = Path("/notebooks/work/clips")
+FOLDER = Path("/notebooks/clips")
 PROMPT = "A lighthouse at dusk, slow dolly in"
 
 #: The way to each state, with the seconds after the submit at which it was entered.
