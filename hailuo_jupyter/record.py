@@ -103,14 +103,14 @@ class Record(Part):
     cost: CostRecord
     versions: VersionsRecord
     origin: OriginRecord | None = None
-    parent: str | None = None
+    parent: str | None = Field(None, description="The run that this one repeats with changes")
     sweep: str | None = None
     position: int | None = None
     fingerprint: str
     tags: list[Text] = Field(default_factory=list)
     note: Text | None = None
     name: Text | None = None
-    rating: int | None = None
+    rating: Annotated[int, Field(ge=0, le=5)] | None = None
     problem: ProblemRecord | None = None
     reproducibility: ReproducibilityRecord
 
@@ -229,6 +229,9 @@ def prepare(
     tags: Iterable[str] = (),
     note: str | None = None,
     name: str | None = None,
+    parent: str | None = None,
+    sweep: str | None = None,
+    position: int | None = None,
     frames_kept: bool = False,
     at: float | None = None,
 ) -> Record:
@@ -248,6 +251,10 @@ def prepare(
         Where it was asked for, if in a notebook.
     tags, note, name
         The person's own words.
+    parent
+        Id of the run that this one repeats with changes.
+    sweep, position
+        Id of the sweep that it belongs to, and its place in it, from 0.
     frames_kept
         Whether the frames' bytes lie in ``frames/`` of the output folder by now.
     at
@@ -295,6 +302,9 @@ def prepare(
             "tags": list(tags),
             "note": note,
             "name": name,
+            "parent": parent,
+            "sweep": sweep,
+            "position": position,
             "reproducibility": _reproducibility(asked),
         }
     )

@@ -170,6 +170,9 @@ class Engine:
             tags=order.tags,
             note=order.note,
             name=order.name,
+            parent=order.parent,
+            sweep=order.sweep,
+            position=order.position,
             frames_kept=True,
             at=self._clock.wall(),
         )

@@ -31,8 +31,8 @@ class Order:
         Runs of this request that are wanted.
     new
         Buy them even where the notebook has them.
-    tags, note, name
-        Kept in the record.
+    tags, note, name, parent, sweep, position
+        Kept in the record; see `hailuo_jupyter.record.prepare`.
     """
 
     request: Request
@@ -45,6 +45,9 @@ class Order:
     tags: tuple[str, ...] = ()
     note: str | None = None
     name: str | None = None
+    parent: str | None = None
+    sweep: str | None = None
+    position: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
-from hailuo_jupyter.kernel.commands_list import COMMANDS
+from hailuo_jupyter.kernel.commands.listing import COMMANDS
 from hailuo_jupyter.kernel.magics import CELL_OPTIONS
 from hailuo_jupyter.kernel.options import Option, Takes
 
@@ -96,8 +96,8 @@ def _of_line(before: str, run_ids: Callable[[], Sequence[str]]) -> Candidates:
     command = COMMANDS.get(complete[1])
     if command is None:
         return []
-    if command.argument == "RUN":
+    if command.takes_run:
         return [(run_id, "value") for run_id in run_ids()]
-    if command.argument == "PROVIDER":
+    if command.takes_provider:
         return [(name, "value") for name in ("segmind", "aimlapi")]
     return []

@@ -56,6 +56,9 @@ class Wish:
     name: str | None = None
     tags: Sequence[str] = ()
     note: str | None = None
+    parent: str | None = None
+    sweep: str | None = None
+    position: int | None = None
 
 
 def choose_provider(settings: Hailuo, named: str | None, folder: Path) -> tuple[Provider, str]:
@@ -170,6 +173,9 @@ def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[P
         tags=tuple(wish.tags),
         note=wish.note,
         name=wish.name,
+        parent=wish.parent,
+        sweep=wish.sweep,
+        position=wish.position,
         key_folder=notebook.folder,
     )
     engine = process.engine()

@@ -56,9 +56,9 @@ class HailuoMagics(Magics):
         commands there are.
         """
         if cell is None:
-            from hailuo_jupyter.kernel import commands
+            from hailuo_jupyter.kernel.commands import dispatch
 
-            commands.run(line, self.shell)
+            dispatch.run(line, self.shell)
             return
         run_cell(line, cell, self.shell)
 

@@ -23,7 +23,7 @@ _SHUTDOWN_S = 20.0
 # Where nothing of ours was used, this is one look into a dict.
 _WAIT = (
     "'hailuo_jupyter.engine.process' in __import__('sys').modules and "
-    "__import__('hailuo_jupyter.kernel.commands', fromlist=['run']).run('wait', get_ipython())"
+    "__import__('hailuo_jupyter.kernel.commands.dispatch', fromlist=['run']).run('wait', get_ipython())"
 )
 
 _INTERRUPTS, _AGAIN_S = 4, 0.5

@@ -64,6 +64,38 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             """,
         ),
     ),
+    (
+        # What the runs table and the budgets ask for, so that no query has to parse a record.
+        "0003_columns",
+        (
+            "ALTER TABLE runs ADD COLUMN prompt TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE runs ADD COLUMN note TEXT",
+            "ALTER TABLE runs ADD COLUMN name TEXT",
+            "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE runs ADD COLUMN rating INTEGER",
+            "ALTER TABLE runs ADD COLUMN sweep TEXT",
+            "ALTER TABLE runs ADD COLUMN notebook_path TEXT",
+            "ALTER TABLE runs ADD COLUMN cost_kind TEXT NOT NULL DEFAULT 'unknown'",
+            "ALTER TABLE runs ADD COLUMN cost_low REAL",
+            "ALTER TABLE runs ADD COLUMN cost_high REAL",
+            "ALTER TABLE runs ADD COLUMN cost_actual REAL",
+            """
+            UPDATE runs SET
+                prompt = coalesce(json_extract(record_json, '$.request.prompt'), ''),
+                note = json_extract(record_json, '$.note'),
+                name = json_extract(record_json, '$.name'),
+                tags = coalesce(json_extract(record_json, '$.tags'), '[]'),
+                rating = json_extract(record_json, '$.rating'),
+                sweep = json_extract(record_json, '$.sweep'),
+                notebook_path = json_extract(record_json, '$.origin.notebook_path'),
+                cost_kind = coalesce(json_extract(record_json, '$.cost.kind'), 'unknown'),
+                cost_low = json_extract(record_json, '$.cost.estimate_low'),
+                cost_high = json_extract(record_json, '$.cost.estimate_high'),
+                cost_actual = json_extract(record_json, '$.cost.actual')
+            """,
+            "CREATE INDEX runs_sweep ON runs (sweep) WHERE sweep IS NOT NULL",
+        ),
+    ),
 )
 
 

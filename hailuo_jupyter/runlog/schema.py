@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,6 +96,17 @@ def columns(record: Record) -> dict[str, object]:
         "job_id": record.job.id,
         "unfinished": int(record.state in UNFINISHED),
         "duration": _duration(record),
+        "prompt": record.request.prompt,
+        "note": record.note,
+        "name": record.name,
+        "tags": json.dumps(record.tags, ensure_ascii=False),
+        "rating": record.rating,
+        "sweep": record.sweep,
+        "notebook_path": record.origin.notebook_path if record.origin else None,
+        "cost_kind": record.cost.kind,
+        "cost_low": record.cost.estimate_low,
+        "cost_high": record.cost.estimate_high,
+        "cost_actual": record.cost.actual,
         "record_json": record.to_json(),
     }
 

@@ -77,6 +77,9 @@ def tab_to(lab: Lab, name: str) -> None:
 
 
 def test_the_order_of_the_stops_is_that_of_reading(finished: Lab) -> None:
+    # Another test may have copied just now, and the buttons say so for a while.
+    copied = finished.output(0).get_by_text("Copied", exact=True)
+    finished.until(lambda: copied.count() == 0, "the buttons have their names again")
     names = [
         *("video", "hailuo/", "record as a file", "Record"),
         *("New take", "Copy run id", "Copy as cell", "Show record", "Show in file browser"),

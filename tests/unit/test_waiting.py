@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -159,7 +159,16 @@ def test_cancellation_passes_through_wait_for_timeout_and_gather() -> None:
     asyncio.run(cell())
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Hear interrupts, which a shell has its background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals to one's own process")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_heard_while_waiting() -> None:
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -171,6 +180,7 @@ def test_an_interrupt_is_heard_while_waiting() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals to one's own process")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_heard_while_awaiting() -> None:
     async def cell() -> None:
         await Awaitable(never)

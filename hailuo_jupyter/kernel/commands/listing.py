@@ -1,0 +1,62 @@
+"""The commands of ``%hailuo``: their names, what follows them, and a line of help for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Parameters
+    ----------
+    help
+        One line.
+    home
+        The module of this package whose table ``DO`` has its function.
+    words
+        What follows its name, as help shows it.
+    least, most
+        How many words may follow; None for any number.
+    """
+
+    help: str
+    home: str
+    words: str = ""
+    least: int = 0
+    most: int | None = 0
+
+    @property
+    def takes_run(self) -> bool:
+        """Whether its first word is a run, which Tab completes."""
+        return self.words.lstrip("[").startswith("RUN")
+
+    @property
+    def takes_provider(self) -> bool:
+        """Whether its first word is a provider, which Tab completes."""
+        return self.words.lstrip("[").startswith("PROVIDER")
+
+
+COMMANDS = {
+    "runs": Command("the newest runs of this notebook (--all: of every notebook)", "running"),
+    "show": Command("a run's status and clip, in this cell", "running", "RUN", 1, 1),
+    "resume": Command(
+        "watch and fetch whatever was bought and is not here yet; sends nothing", "running"
+    ),
+    "wait": Command("wait for a run, or for all of this notebook", "running", "[RUN]", 0, 1),
+    "cancel": Command("cancel a run while nothing is sent", "running", "RUN", 1, 1),
+    "providers": Command("providers, their choices, prices, and whether there is a key", "setup"),
+    "key": Command(
+        "enter a key, unseen (--keyring: keep it in the system's keyring)",
+        "setup",
+        "PROVIDER",
+        1,
+        1,
+    ),
+    "settings": Command("the settings in force, and where each comes from", "setup"),
+    "doctor": Command(
+        "whether all is there: versions, lab extension, keys, folders, run log", "setup"
+    ),
+    "version": Command("versions of what takes part", "setup"),
+}

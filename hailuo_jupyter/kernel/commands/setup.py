@@ -1,0 +1,86 @@
+"""``%hailuo providers``, ``key``, ``settings``, ``doctor`` and ``version``: what runs need."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+from hailuo_jupyter import catalogue, keys
+from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.kernel.bridge import PROTOCOL, heard_version
+from hailuo_jupyter.kernel.commands.saying import say
+from hailuo_jupyter.kernel.dry_run import price_words
+from hailuo_jupyter.kernel.options import Line, Option, Takes
+from hailuo_jupyter.settings import Hailuo
+
+OPTIONS = {"key": (Option("keyring", Takes.NOTHING, "keep it in the system's keyring"),)}
+
+
+def _providers(_read: Line, _ip: Any) -> None:
+    folder = origin.notebook().folder
+    for provider in catalogue.providers():
+        key = keys.find(provider.name, provider.key_variables, folder)
+        say(
+            f"{provider.name}: {provider.title}, {provider.model} (as of {provider.as_of})",
+            f"  key: {'present, ' + key.origin if key else 'absent; set ' + provider.key_variables[0]}",
+            *(
+                f"  --{c.name} {'|'.join(map(str, c.values))} (default {c.default}): {c.help}"
+                for c in provider.choices
+            ),
+            *(f"  {_with(rule.when)}{price_words(rule.then)}" for rule in provider.prices),
+        )
+    say("demo: simulated clips, no key, nothing to pay")
+
+
+def _with(when: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in when.items()) + (": " if when else "")
+
+
+def _key(read: Line, _ip: Any) -> None:
+    provider = catalogue.provider(read.words[0])
+    value = getpass.getpass(f"Key for {provider.title}: ")
+    if read.flag("keyring"):
+        keys.store(provider.name, value)
+        say("The key is in the system's keyring.")
+    else:
+        keys.remember(provider.name, value)
+        say("The key is in this kernel's memory until it ends.")
+
+
+def _settings(_read: Line, _ip: Any) -> None:
+    rows = Hailuo.instance().origins()
+    width = max(len(name) for name, _, _ in rows)
+    say(*(f"  {name:<{width}}  {value!r}  ({where})" for name, value, where in rows))
+
+
+def _doctor(_read: Line, ip: Any) -> None:
+    from hailuo_jupyter.doctor import FrontEnd, diagnose
+
+    page = None
+    if origin.audience(ip) is origin.Audience.FRONT_END:
+        page = FrontEnd(PROTOCOL if origin.heard() else None, heard_version())
+    here = origin.notebook().folder
+    say(*diagnose(Hailuo.instance(), here, kernel=True, front_end=page).lines())
+
+
+def _version(_read: Line, _ip: Any) -> None:
+    names = ("hailuo-jupyter", "ipython", "ipykernel", "ipywidgets", "jupyterlab", "httpx", "av")
+    versions: list[str] = []
+    for name in names:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{name} is not installed")
+    say(*versions, f"Python {platform.python_version()}")
+
+
+DO: dict[str, Callable[[Line, Any], None]] = {
+    "providers": _providers,
+    "key": _key,
+    "settings": _settings,
+    "doctor": _doctor,
+    "version": _version,
+}
