@@ -11,15 +11,21 @@ if TYPE_CHECKING:
     from hailuo_jupyter.engine.run import Run
     from hailuo_jupyter.errors import HailuoError
     from hailuo_jupyter.kernel.generate import generate
+    from hailuo_jupyter.kernel.panel.panel import panel
+    from hailuo_jupyter.kernel.rerun import rerun
+    from hailuo_jupyter.kernel.runs import runs
 
 __version__ = "0.1.0"
 
-__all__ = ["HailuoError", "Run", "__version__", "generate"]
+__all__ = ["HailuoError", "Run", "__version__", "generate", "panel", "rerun", "runs"]
 
 _HOMES = {
     "HailuoError": "hailuo_jupyter.errors",
     "Run": "hailuo_jupyter.engine.run",
     "generate": "hailuo_jupyter.kernel.generate",
+    "panel": "hailuo_jupyter.kernel.panel.panel",
+    "runs": "hailuo_jupyter.kernel.runs",
+    "rerun": "hailuo_jupyter.kernel.rerun",
 }
 
 
@@ -47,3 +53,10 @@ def unload_ipython_extension(ip: Any) -> None:
     from hailuo_jupyter.kernel.extension import unload
 
     unload(ip)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Do what makes the package a server extension: Jupyter Server calls this."""
+    from hailuo_jupyter.server_extension import extension_points
+
+    return extension_points()

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from hailuo_jupyter.errors import NOTHING_SENT, SettingsError
 from hailuo_jupyter.offer import (
     BaseUrl,
+    Camera,
     Choice,
     Expected,
     FrameLimits,
@@ -67,6 +68,11 @@ def provider(
 def nowhere() -> Mapping[str, Mapping[str, str]]:
     """Give the options that no provider has, with the words for who asks for them."""
     return _load()[1]
+
+
+def camera() -> Camera:
+    """Give the camera commands that a prompt may hold, with their source and what is in doubt."""
+    return _load()[2]
 
 
 def _no_provider(name: str) -> NoReturn:
@@ -126,10 +132,11 @@ def did_you_mean(typed: object, names: list[str]) -> str:
 
 
 @cache
-def _load() -> tuple[tuple[Provider, ...], Mapping[str, Mapping[str, str]]]:
+def _load() -> tuple[tuple[Provider, ...], Mapping[str, Mapping[str, str]], Camera]:
     text = (files("hailuo_jupyter") / "catalogue.json").read_text(encoding="utf-8")
     data = json.loads(text)
-    return tuple(_read(entry) for entry in data["providers"]), data["nowhere"]
+    camera = Camera(**{**data["camera"], "commands": tuple(data["camera"]["commands"])})
+    return tuple(_read(entry) for entry in data["providers"]), data["nowhere"], camera
 
 
 def _read(entry: dict[str, Any]) -> Provider:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hailuo_jupyter import __version__, catalogue, installed, keys, redact
 from hailuo_jupyter.errors import HailuoError
-from hailuo_jupyter.runlog.look import Unfinished, look
+from hailuo_jupyter.runlog.look import Unfinished, look, servers
 from hailuo_jupyter.settings import LOOPBACK_ONLY, Hailuo, address, loopback_only
 from hailuo_jupyter.states import BOUGHT, State
 
@@ -35,7 +35,8 @@ class Finding:
     Parameters
     ----------
     part
-        What it belongs to: versions, lab extension, keys, addresses, run log, clips.
+        What it belongs to: versions, lab extension, server extension, keys, addresses, run log,
+        clips.
     name
         What was looked at.
     value
@@ -122,11 +123,12 @@ def diagnose(
     found = [
         *_versions(),
         *_extension(kernel=kernel, front_end=front_end),
+        *_server(settings),
         *_keys(settings, folder),
         *_addresses(),
         *_clips(settings, folder),
-        *_log(settings.run_log_path(), "run log"),
-        *_log(settings.run_log_path(demo=True), "run log of the demo"),
+        *_log(settings.run_log_path(), "run log", folder),
+        *_log(settings.run_log_path(demo=True), "run log of the demo", folder),
     ]
     return Diagnosis(
         tuple(Finding(each.part, each.name, _line(each.value), _line(each.todo)) for each in found)
@@ -181,6 +183,24 @@ def _heard(part: str, front_end: FrontEnd) -> Finding:
     return Finding(part, name, f"seen, protocol {front_end.protocol}{version}", todo)
 
 
+def _server(settings: Hailuo) -> Iterator[Finding]:
+    """Tell who goes on with runs whose kernel is gone. Whoever has no server needs none."""
+    part, enabled = "server extension", installed.server_extension()
+    name = installed.SERVER_EXTENSION
+    here = {
+        True: "enabled",
+        False: f"disabled ('jupyter server extension enable {name}' would enable it)",
+        None: "none; it belongs into the environment of the Jupyter server",
+    }
+    yield Finding(part, "here", here[enabled])
+    running = servers(settings.run_log_path())
+    if running:
+        seen = f"seen, process {', '.join(running)}: finishes runs whose kernel is gone"
+    else:
+        seen = "not seen: runs whose kernel is gone wait for the next one, or for 'jupyter hailuo collect'"
+    yield Finding(part, "collector", seen)
+
+
 def _keys(settings: Hailuo, folder: Path) -> Iterator[Finding]:
     for provider in catalogue.providers():
         needed = settings.provider.strip().casefold() == provider.name
@@ -232,7 +252,7 @@ def _clips(settings: Hailuo, folder: Path) -> Iterator[Finding]:
     yield Finding("clips", "free space", f"{free / 1e9:.1f} GB", todo)
 
 
-def _log(path: Path, part: str) -> Iterator[Finding]:
+def _log(path: Path, part: str, folder: Path) -> Iterator[Finding]:
     if not path.is_file():
         if part != "run log":
             return  # whoever never ran the demo need not hear of its log
@@ -257,10 +277,16 @@ def _log(path: Path, part: str) -> Iterator[Finding]:
     yield Finding(part, "mode", mode)
     yield Finding(part, "size", f"{seen.size / 1e6:.1f} MB")
     yield Finding(part, "runs", f"{seen.runs}, {len(seen.unfinished)} of them unfinished")
-    yield from (_watcher(part, each) for each in seen.unfinished)
+    keyless = {
+        provider.name: f"; waiting for a key ({provider.key_variables[0]})"
+        for provider in catalogue.providers()
+        if not keys.every(provider.name, provider.key_variables, folder)
+    }
+    for each in seen.unfinished:
+        yield _watcher(part, each, keyless.get(each.row.provider, ""))
 
 
-def _watcher(part: str, run: Unfinished) -> Finding:
+def _watcher(part: str, run: Unfinished, keyless: str) -> Finding:
     state, todo = run.row.state, ""
     if run.watched:
         who = f"watched by process {run.pid}"
@@ -268,10 +294,11 @@ def _watcher(part: str, run: Unfinished) -> Finding:
         who = "waits for you: run its cell again to send it"
     else:
         who = f"process {run.pid}, which watched it, is gone" if run.pid else "nobody watches it"
+        who += keyless if state in BOUGHT else ""
         todo = (
-            "'%hailuo resume' or 'jupyter hailuo wait' goes on with it; the clip is paid for."
+            "'%hailuo resume' or 'jupyter hailuo collect' goes on with it; the clip is paid for."
             if state in BOUGHT
-            else "'%hailuo resume' or 'jupyter hailuo wait' finds out what became of it."
+            else "'%hailuo resume' or 'jupyter hailuo collect' finds out what became of it."
         )
     return Finding(part, run.row.run_id, f"{state.words}, {run.row.provider}: {who}", todo)
 

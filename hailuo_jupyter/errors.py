@@ -10,6 +10,7 @@
     ├── SettingsError           a setting or an address is wrong; nothing was sent
     ├── KeyMissing              no key for this provider; nothing was sent
     ├── NotBought               an earlier run stands in the way; nothing was sent
+    ├── BudgetExceeded          it would pass a budget; nothing was sent
     ├── NotSent                 the run waits for the person
     ├── ProviderError           the provider said no, or could not be understood
     │   ├── KeyRefused
@@ -23,6 +24,7 @@
     │   ├── CannotCancel        the provider has no way to stop a job
     │   └── AnswerLost          sent, but no answer came: maybe bought
     ├── ClipError               the clip could not be fetched or is no video
+    │   └── ClipTooLarge        larger than the setting allows
     ├── DiskError
     │   ├── DiskFull
     │   └── FolderNotWritable
@@ -115,6 +117,12 @@ class NotBought(HailuoError):
     code = "not_bought"
 
 
+class BudgetExceeded(HailuoError):
+    """It would pass a budget that the person has set; nothing was sent."""
+
+    code = "budget"
+
+
 class NotSent(HailuoError):
     """The run was never sent and waits for the person."""
 
@@ -191,6 +199,12 @@ class ClipError(HailuoError):
     """The clip could not be fetched, or what came is no video."""
 
     code = "clip"
+
+
+class ClipTooLarge(ClipError):
+    """What stands in the clip's place is larger than `Hailuo.max_clip_gb` allows."""
+
+    code = "clip_too_large"
 
 
 class DiskError(HailuoError):

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import tempfile
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -93,7 +94,7 @@ def keep(frame: Frame, folder: Path) -> Path | None:
         if path.is_file() and sha256(path.read_bytes()) == frame.sha256:
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_atomically(path, frame.data)
+        _write_whole(path, frame.data)
     except OSError as error:
         kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderNotWritable
         raise kind(
@@ -105,17 +106,25 @@ def keep(frame: Frame, folder: Path) -> Path | None:
     return path
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".frame-")
+def _write_whole(path: Path, data: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        part.replace(path)
+    except FileNotFoundError:
+        if not path.is_file():  # else somebody else was faster
+            raise
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
+    # The name says what is in it, so whoever else writes it, or was killed while writing, is done too.
+    for other in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(OSError):  # open, on Windows
+            other.unlink()
 
 
 def _named(path: Path | str) -> str:

@@ -1,4 +1,4 @@
-"""What is installed: versions of what takes part, and the lab extension where Jupyter looks for it."""
+"""What is installed: versions of what takes part, and the extensions where Jupyter looks for them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Any
 
 #: Name of the lab extension, and of its folder below ``labextensions``.
 EXTENSION = "hailuo-jupyter"
+
+#: Name of the server extension.
+SERVER_EXTENSION = "hailuo_jupyter"
 
 #: Distributions that take part, with the oldest version that does; empty where any will do.
 TAKING_PART = {
@@ -65,6 +68,27 @@ def lab_extension() -> LabExtension | None:
         if isinstance(found, str):
             return LabExtension(found, place, _disabled())
     return None
+
+
+def server_extension() -> bool | None:
+    """Tell whether a Jupyter server of this environment loads the server extension.
+
+    Returns
+    -------
+    bool or None
+        False where it was disabled; None where it is not installed.
+    """
+    from jupyter_core.paths import jupyter_config_path
+
+    found: bool | None = None
+    for folder in reversed(jupyter_config_path()):  # the first of the list has the last word
+        base = Path(folder) / "jupyter_server_config"
+        for path in (*sorted(base.with_suffix(".d").glob("*.json")), base.with_suffix(".json")):
+            said = _read(path).get("ServerApp")
+            extensions = said.get("jpserver_extensions") if isinstance(said, dict) else None
+            if isinstance(extensions, dict) and SERVER_EXTENSION in extensions:
+                found = extensions[SERVER_EXTENSION] is True
+    return found
 
 
 def _disabled() -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hailuo_jupyter import redact
@@ -129,6 +130,21 @@ def require(
         todo=f"Set {variables[0]} in the environment, or run '%hailuo key {provider}'. A key is to be had "
         f"at {page}. To try without one: --provider demo.",
     )
+
+
+def every(provider: str, variables: Sequence[str], folder: Path | None = None) -> list[Key]:
+    """Give every key of a provider that is anywhere to be found, for who looks for leaks of them."""
+    found = [Key(value, "this kernel's memory")] if (value := _memory.get(provider)) else []
+    for variable in variables:
+        if value := os.environ.get(variable, "").strip():
+            found.append(Key(value, f"environment {variable}"))
+        try:
+            found += [key] if folder and (key := _from_dotenv(folder / ".env", [variable])) else []
+        except SettingsError:
+            continue  # no key could look so
+    with suppress(SettingsError):
+        found += [key] if (key := _from_keyring(provider)) else []
+    return found
 
 
 def _checked(value: str, where: str = "the key given") -> str:

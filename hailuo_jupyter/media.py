@@ -1,4 +1,4 @@
-"""Clips: is it a whole video, what is it really, and pictures from it. All PyAV is here.
+"""Clips: is it a whole video, what is it really, and pictures from it. PyAV is here and in `splice`.
 
 What a record says about a clip is read from the file, never taken from what was promised.
 """
@@ -77,7 +77,7 @@ def examine(path: Path, *, sha256: str | None = None) -> ClipFacts:
     ClipError
         If it is missing, no MP4, has no video, or is cut off.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         _check_whole(path)
         first = next(_frames(container, stream, 0.0), None)
         if first is None or _last(container, stream) is None:
@@ -110,7 +110,7 @@ def frame_at(path: Path, seconds: float | Literal["first", "last"]) -> Image.Ima
     ClipError
         If the clip cannot be read, or is shorter.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         if seconds == "last":
             found = _last(container, stream)
         elif seconds == "first":
@@ -148,7 +148,7 @@ def poster(path: Path, *, width: int = 320, max_bytes: int = 5000) -> bytes:
     ValueError
         If not even the smallest picture fits into `max_bytes`.
     """
-    with _opened(path) as (_, stream):
+    with opened(path) as (_, stream):
         tenth = _duration_s(stream) / 10
     picture = frame_at(path, tenth).convert("RGB")
     wide = min(width, picture.width)
@@ -164,8 +164,19 @@ def poster(path: Path, *, width: int = 320, max_bytes: int = 5000) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open the file's video stream, and turn every complaint of FFmpeg's into a ClipError."""
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a clip and its video stream, and turn every complaint of FFmpeg's into a ClipError.
+
+    Parameters
+    ----------
+    path
+        The clip.
+
+    Raises
+    ------
+    ClipError
+        If it is missing, no MP4, or has no video; and for whatever is wrong while it is read.
+    """
     import av
 
     try:

@@ -42,7 +42,8 @@ class Price:
     low, high
         Bounds of the estimate; None where nothing is known.
     kind
-        Who says so: the provider (``published``), we (``inferred``, see `note`), nobody.
+        Who says so: the provider (``published``), we (``inferred``, see `note`), the person
+        (``user``), nobody.
     as_of
         Date of the source, ``YYYY-MM`` or ``YYYY-MM-DD``.
     source, note
@@ -51,7 +52,7 @@ class Price:
 
     low: float | None
     high: float | None
-    kind: Literal["published", "inferred", "unknown", "free"]
+    kind: Literal["published", "inferred", "user", "unknown", "free"]
     as_of: str
     source: str
     note: str
@@ -128,6 +129,27 @@ class FrameLimits:
     max_ratio: Fraction
     max_bytes: int
     source: str
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Camera commands, which stand in the prompt in square brackets: ``[Pan left]``.
+
+    Parameters
+    ----------
+    commands
+        Those that are documented, without brackets.
+    most_together
+        Most of them advised within one pair of brackets, ``[Pan left, Zoom in]``; these act at once.
+    as_of, source, doubt
+        Date and origin of the list, and what is not sure of it.
+    """
+
+    commands: tuple[str, ...]
+    most_together: int
+    as_of: str
+    source: str
+    doubt: str
 
 
 @dataclass(frozen=True)

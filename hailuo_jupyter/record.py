@@ -18,6 +18,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -331,17 +332,14 @@ def write_sidecar(record: Record, folder: Path) -> Path:
         If it cannot be written. The run log has the record all the same.
     """
     target = folder / f"{record.run_id}.json"
-    part = folder / f".{record.run_id}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(record.to_json(indent=2) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        while not _written_whole(record, target):
+            pass
+        # What others have half written of it: most of them were killed, the rest write it again.
+        for other in folder.glob(f".{record.run_id}.*.tmp"):
+            with suppress(OSError):  # open, on Windows
+                other.unlink()
         _sync_folder(folder)
     except OSError as error:
         kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderNotWritable
@@ -352,6 +350,25 @@ def write_sidecar(record: Record, folder: Path) -> Path:
             todo="Make room in the output folder, or make it writable.",
         ) from error
     return target
+
+
+def _written_whole(record: Record, target: Path) -> bool:
+    """Write a sidecar; False if somebody took what was half written for a killed process's."""
+    part = target.with_name(f".{record.run_id}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with part.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(record.to_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            part.replace(target)
+        except FileNotFoundError:
+            if target.parent.is_dir():
+                return False
+            raise
+    finally:
+        part.unlink(missing_ok=True)
+    return True
 
 
 def json_schema() -> dict[str, Any]:

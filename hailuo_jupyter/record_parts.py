@@ -131,6 +131,9 @@ class ClipRecord(Part):
     frames: int | None = None
     duration_s: float
     codec: str
+    deleted: Moment | None = Field(
+        None, description="When 'jupyter hailuo prune' deleted the file; null while it is kept"
+    )
 
 
 class CostRecord(Part):

@@ -61,6 +61,10 @@ _ONE_WORD = re.compile(
 _BEARER = re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _KEY_FORMS = re.compile(r"\bSG_[A-Za-z0-9]{8,}|\bsk-[A-Za-z0-9_-]{16,}")
 
+#: What stands for characters that are not shown; more of them than this change nothing.
+_MASK = r"(?:\*{2,64}|\.{3,64}|…{1,64}|•{2,64}|[xX]{4,64})"
+_SHORTEST_END = 4
+
 _SECRET_FIELDS = frozenset(
     {
         "authorization", "proxy_authorization", "x_api_key", "api_key", "apikey", "token",
@@ -202,7 +206,34 @@ def _settled(value: str, by_form: Callable[[str], str], secrets: Iterable[str]) 
 def _without(value: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         value = _pattern(secret).sub(MARK, value)
+        if any(part in value for part in _parts(secret)):
+            value = _part_pattern(secret).sub(MARK, value)
     return value
+
+
+@lru_cache(maxsize=64)
+def _parts(secret: str) -> tuple[str, ...]:
+    """Give what of a secret is looked for before any slower search: its parts, its ends."""
+    whole = len(secret) - SHORTEST_SECRET + 1
+    parts = {secret[at : at + SHORTEST_SECRET] for at in range(whole)}
+    return (*parts, secret[:_SHORTEST_END], secret[-_SHORTEST_END:])
+
+
+@lru_cache(maxsize=64)
+def _part_pattern(secret: str) -> re.Pattern[str]:
+    """Match a part as long as a secret has to be, or an end of it beside the signs of a mask.
+
+    Providers answer with the key that they refuse, masked: its first eight characters and stars.
+    """
+    parts = [secret[at : at + SHORTEST_SECRET] for at in range(len(secret) - SHORTEST_SECRET + 1)]
+    lengths = range(SHORTEST_SECRET, _SHORTEST_END - 1, -1)
+    begins = "|".join(re.escape(secret[:length]) for length in lengths)
+    ends = "|".join(re.escape(secret[-length:]) for length in lengths)
+    rest = r"[A-Za-z0-9_+/=~-]*"
+    return re.compile(
+        f"(?:{'|'.join(map(re.escape, parts))}){rest}(?:{_MASK}{rest})?"
+        f"|(?:{begins}){_MASK}{rest}|{_MASK}(?:{ends})"
+    )
 
 
 def _by_form(value: str) -> str:

@@ -126,12 +126,7 @@ def build(
             money=NOTHING_SENT,
             todo="Give True or False.",
         )
-    if last_image is not None and image is None and not provider.last_frame_alone:
-        raise FrameError(
-            f"{provider.title} takes a last frame only together with a first frame.",
-            money=NOTHING_SENT,
-            todo="Give a first frame too, or leave the last one out.",
-        )
+    check_frames(provider, first=image is not None, last=last_image is not None)
     limits = provider.frame_limits
     first, last = (
         None if source is None else open_frame(source, role=role, limits=limits, base=base)
@@ -149,6 +144,22 @@ def build(
         last_frame=last,
         kind=provider.kind(chosen),
     )
+
+
+def check_frames(provider: Provider, *, first: bool, last: bool) -> None:
+    """Check which of both frames there are.
+
+    Raises
+    ------
+    FrameError
+        If the provider does not take them so.
+    """
+    if last and not first and not provider.last_frame_alone:
+        raise FrameError(
+            f"{provider.title} takes a last frame only together with a first frame.",
+            money=NOTHING_SENT,
+            todo="Give a first frame too, or leave the last one out.",
+        )
 
 
 def check_prompt(text: str, limit: int) -> str:

@@ -55,6 +55,35 @@ class Hailuo(SingletonConfigurable):
         min=1.0,
         help="After this many minutes a run counts as overdue: it is asked about less often.",
     ).tag(config=True)
+    budget_notebook_usd = Float(
+        0.0,
+        min=0.0,
+        allow_none=True,
+        help="Most USD that a notebook's clips may cost: what was charged, and the high end of the "
+        "estimate for the rest. What would pass it is not sent. 0 or None: no budget.",
+    ).tag(config=True)
+    budget_day_usd = Float(
+        0.0,
+        min=0.0,
+        allow_none=True,
+        help="The same for all clips of a day, from midnight by this machine's clock.",
+    ).tag(config=True)
+    prices_usd = Dict(
+        key_trait=Unicode(),
+        value_trait=Float(min=0.0),
+        help="Your own prices of a clip in USD, in place of the catalogue's estimates, e.g. "
+        "{'segmind': 0.4, 'segmind/mode=pro': 0.5, 'aimlapi/resolution=768P,duration=10': 0.6}.",
+    ).tag(config=True)
+    max_clip_gb = Float(
+        2.0,
+        min=0.001,
+        help="Nothing larger than so many GB (of 1000^3 bytes) is taken for a clip.",
+    ).tag(config=True)
+    ask_history = Bool(
+        True,
+        help="Ask the providers' histories, in the background and for free, what runs did cost and "
+        "what became of requests whose answer was lost.",
+    ).tag(config=True)
     embed = Bool(
         False, help="Store clips inside the notebook too (several MB each) instead of a link."
     ).tag(config=True)
@@ -67,6 +96,12 @@ class Hailuo(SingletonConfigurable):
         20.0,
         min=0.01,
         help="How many times faster than a real provider the simulator of the demo is.",
+    ).tag(config=True)
+
+    collector = Bool(
+        True,
+        help="For a Jupyter server, in its jupyter_server_config.py: whether it finishes runs whose "
+        "kernel is gone.",
     ).tag(config=True)
 
     @default("provider")
@@ -86,6 +121,11 @@ class Hailuo(SingletonConfigurable):
         """Give the path of the run log; the demo keeps its runs in a file of its own beside it."""
         path = Path(self.run_log).expanduser()
         return path.with_name(f"{path.stem}-demo{path.suffix}") if demo else path
+
+    @property
+    def largest_clip(self) -> int:
+        """Most bytes that are taken for a clip."""
+        return int(self.max_clip_gb * 1000**3)
 
     def origins(self) -> list[tuple[str, object, str]]:
         """List every setting as (name, value in force, where the value came from)."""

@@ -10,43 +10,55 @@ import { price } from './price';
 import { names } from './records';
 import type { RunRecord } from './records';
 
-const REVEAL = 'filebrowser:go-to-path';
+/** The file browser's command; not there in every application. */
+export const REVEAL = 'filebrowser:go-to-path';
 const COPIED_MS = 1500;
 
-/** Where a run is shown, and what its buttons act on. */
+/** Where runs are shown, and what their buttons act on. */
 export interface Surroundings {
   readonly panel: NotebookPanel;
   readonly commands: CommandRegistry;
   /** The output's element. */
   readonly node: HTMLElement;
-  /** How many runs the output shows. */
-  readonly runs: number;
-  /** The clip's link, relative to the notebook, or null. */
-  readonly clip: string | null;
 }
 
-/** Make the row of buttons of a run. */
-export function toolbar(record: RunRecord, place: Surroundings): HTMLElement {
+/**
+ * Make the row of buttons of a run.
+ *
+ * @param record - The run.
+ * @param clip - Its clip's link, relative to the notebook, or null.
+ * @param alone - Whether running the cell again would make another take of this run alone.
+ * @param place - Where it is shown.
+ */
+export function toolbar(
+  record: RunRecord,
+  clip: string | null,
+  alone: boolean,
+  place: Surroundings
+): HTMLElement {
   const bar = document.createElement('div');
   bar.className = 'hailuo-actions';
   bar.setAttribute('role', 'group');
   bar.setAttribute('aria-label', `Actions for run ${record.run_id}`);
   // Else the notebook's own shortcuts would take Enter and Space from the buttons.
   bar.dataset.lmSuppressShortcuts = 'true';
-  const folder = place.clip?.replace(/[^/]*$/, '') ?? null;
-  const clip = place.clip;
-  if (record.state === 'completed' && place.runs === 1) {
+  if (record.state === 'completed' && alone) {
     bar.append(button(`New take · ${price(record)}`, () => newTake(record, place)));
   }
   bar.append(
     button('Copy run id', made => copy(record.run_id, made)),
-    button('Copy as cell', made => copy(cellText(record, folder), made)),
+    button('Copy as cell', made => copy(asCell(record, clip), made)),
     button('Show record', () => showRecord(record))
   );
   if (clip !== null && place.commands.hasCommand(REVEAL)) {
     bar.append(button('Show in file browser', () => reveal(clip, place)));
   }
   return bar;
+}
+
+/** Write a run as a cell, with its frames as they are seen from the notebook. */
+export function asCell(record: RunRecord, clip: string | null): string {
+  return cellText(record, clip?.replace(/[^/]*$/, '') ?? null);
 }
 
 /** Run the cell again so that it buys, after the person has agreed to the price. */
@@ -89,7 +101,8 @@ async function changed(source: string, record: RunRecord): Promise<boolean> {
   return bytes.join('') !== before;
 }
 
-async function showRecord(record: RunRecord): Promise<void> {
+/** Show a record, whole, in a dialog. */
+export async function showRecord(record: RunRecord): Promise<void> {
   const document_ = JSON.stringify(record, null, 2);
   const body = new Widget();
   body.addClass('hailuo-record');
@@ -109,7 +122,11 @@ async function showRecord(record: RunRecord): Promise<void> {
   }
 }
 
-async function reveal(clip: string, { panel, commands }: Surroundings): Promise<void> {
+/** Show a clip in the file browser. */
+export async function reveal(
+  clip: string,
+  { panel, commands }: Pick<Surroundings, 'panel' | 'commands'>
+): Promise<void> {
   const path = await panel.content.rendermime.resolver?.resolveUrl(clip);
   if (path) {
     await commands.execute(REVEAL, { path: decodeURIComponent(path) });

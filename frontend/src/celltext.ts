@@ -30,19 +30,21 @@ export function cellText(record: RunRecord, folder: string | null): string {
 }
 
 function option(name: string, value: unknown): string[] {
-  if (typeof value !== 'string' && typeof value !== 'number') {
+  if (!/^[a-z][a-z0-9_-]*$/i.test(name) || !['string', 'number'].includes(typeof value)) {
     return [];
   }
-  return [`--${name}`, quoted(String(value))];
+  const given = String(value);
+  // A word with dashes in front would be the next option.
+  return [`--${name}${given.startsWith('--') ? '=' : ' '}${quoted(given)}`];
 }
 
-/** A value with spaces needs quotes; one with both kinds of quotes keeps its double ones only. */
+/** A value with spaces or quotes stands in quotes, in which the same quote is written twice. */
 function quoted(value: string): string {
   const line = literal(value).replace(/\s+/g, ' ');
   if (line !== '' && !/[\s"']/.test(line)) {
     return line;
   }
-  return line.includes('"') ? `'${line.replace(/'/g, '’')}'` : `"${line}"`;
+  return line.includes('"') && !line.includes("'") ? `'${line}'` : `"${line.replace(/"/g, '""')}"`;
 }
 
 /** In a cell, braces hold variables; doubled ones are literal. */

@@ -27,11 +27,12 @@ export function isCode(cell: ICellModel): cell is ICodeCellModel {
 export class HailuoDocument {
   constructor(model: INotebookModel) {
     this._model = model;
+    model.metadataChanged.connect(() => (this._home = null));
   }
 
   /** The notebook's id: the one in its metadata, or the one that is to be written there. */
   get id(): string | null {
-    return notebookId(this._model.getMetadata(PLACE)) ?? this._proposed;
+    return notebookId(this._read()) ?? this._proposed;
   }
 
   /** Take an id for a notebook that has none; it is written with the first record. */
@@ -45,7 +46,7 @@ export class HailuoDocument {
     for (const { runs } of this.shown()) {
       runs.forEach(([id]) => (found[id] = 0));
     }
-    return { ...found, ...revisions(this._model.getMetadata(PLACE)) };
+    return { ...found, ...revisions(this._read()) };
   }
 
   /** What each output shows. */
@@ -106,30 +107,46 @@ export class HailuoDocument {
   }
 
   /**
-   * Take over what a cell's outputs show: its own list of runs, and records that are new or final.
+   * Take over what cells' outputs show: each its list of runs, and records that are new or final.
    *
    * The outputs themselves have made the notebook one to be saved, if anything has.
    */
-  take(cell: ICellModel): void {
-    const records = bundles(cell).flatMap(recordsOf);
-    const ids = [...new Set(records.map(record => record.run_id))];
-    const known = revisions(this._model.getMetadata(PLACE));
+  take(cells: readonly ICellModel[]): void {
+    const known = revisions(this._read());
     this._quietly(() => {
-      const place = listed(cell.getMetadata(PLACE), ids);
-      if (place === undefined) {
-        cell.deleteMetadata(PLACE);
-      } else if (place !== null) {
-        cell.setMetadata(PLACE, place);
-      }
-      this._write(records.filter(record => settled(record) || !(record.run_id in known)));
+      const found = cells.flatMap(cell => {
+        const records = bundles(cell).flatMap(recordsOf);
+        this._list(cell, [...new Set(records.map(record => record.run_id))]);
+        return records;
+      });
+      this._write(found.filter(record => settled(record) || !(record.run_id in known)));
     });
   }
 
+  private _list(cell: ICellModel, ids: readonly string[]): void {
+    const place = listed(cell.getMetadata(PLACE), ids);
+    if (place === undefined) {
+      cell.deleteMetadata(PLACE);
+    } else if (place !== null) {
+      cell.setMetadata(PLACE, place);
+    }
+  }
+
   private _write(records: readonly RunRecord[]): void {
-    const home = this.id && merged(this._model.getMetadata(PLACE), this.id, records);
+    if (records.length === 0) {
+      return;
+    }
+    const home = this.id && merged(this._read(), this.id, records);
     if (home) {
       this._model.setMetadata(PLACE, home);
+      this._home = null;
     }
+  }
+
+  /** What stands in the notebook's metadata: the model copies all of it for each who asks. */
+  private _read(): unknown {
+    this._home ??= { value: this._model.getMetadata(PLACE) };
+    return this._home.value;
   }
 
   private _quietly(write: () => void): void {
@@ -144,5 +161,6 @@ export class HailuoDocument {
   }
 
   private readonly _model: INotebookModel;
+  private _home: { readonly value: unknown } | null = null;
   private _proposed: string | null = null;
 }

@@ -1,11 +1,13 @@
-/** A notification when a run ends while nobody looks at its notebook. */
+/** What a notebook's kernel says to the person; runs that end while nobody looks are told of. */
 
 import { Notification } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import { insertBelow } from './insert';
 import { names, settled } from './records';
 import type { RunRecord } from './records';
 import type { Listener } from './sync';
+import { line, stateWords } from './words';
 
 const SHORT = 60;
 
@@ -35,6 +37,8 @@ export function notifier(panel: NotebookPanel, show: () => void): Listener {
         }
       }
     },
+    onInsert: (text, cell) => void insertBelow(panel, text, cell),
+    onNotice: sentence => Notification.warning(sentence, { autoClose: 10000 }),
     onMismatch: message => {
       if (!told.has(message)) {
         told.add(message);
@@ -45,10 +49,8 @@ export function notifier(panel: NotebookPanel, show: () => void): Listener {
 }
 
 function sentence(record: RunRecord): string {
-  const prompt = String(names(record.request)?.prompt ?? '').replace(/\s+/g, ' ');
-  const cut = Array.from(prompt);
-  const short = cut.length > SHORT ? `${cut.slice(0, SHORT - 1).join('')}…` : prompt;
+  const short = line(names(record.request)?.prompt, SHORT);
   return record.state === 'completed'
     ? `The clip is ready: ${short}`
-    : `A run ended without a clip (${record.state}): ${short}`;
+    : `A run ended without a clip (${stateWords(record.state)}): ${short}`;
 }

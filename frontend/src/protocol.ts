@@ -1,13 +1,17 @@
-/** The messages on the comm `hailuo.sync`. The kernel's side is `hailuo_jupyter/kernel/bridge.py`. */
+/** The messages on the comm `hailuo.sync`; see `hailuo_jupyter/kernel/bridge_messages.py`. */
 
 import { asRecord, names } from './records';
 import type { Names, RunRecord } from './records';
 import type { Shown } from './repair';
+import { line } from './words';
 
 /** The comm's target, and the name under which every message carries the protocol's version. */
 export const TARGET = 'hailuo.sync';
 
 export const PROTOCOL = 1;
+
+/** What the kernel may ask of this front end, besides what the protocol began with. */
+export const CAN: readonly string[] = ['insert'];
 
 /** What the front end says on every connect, and after its notebook was renamed. */
 export interface Hello {
@@ -26,6 +30,24 @@ export interface Told {
   readonly notebook: string;
   readonly records: readonly RunRecord[];
   readonly bundles: readonly Names[];
+  /** What this kernel may be asked to do. */
+  readonly can: readonly string[];
+}
+
+/** A cell that the kernel wants inserted; it is not to be run. */
+export interface Insert {
+  readonly op: 'insert';
+  readonly client: string;
+  readonly text: string;
+  /** Id of the cell that it is to follow; null for the active one. */
+  readonly cell: string | null;
+}
+
+/** What the kernel has to say to the person. */
+export interface Notice {
+  readonly op: 'notice';
+  readonly client: string;
+  readonly sentence: string;
 }
 
 /** A kernel that speaks another version of the protocol. */
@@ -36,7 +58,12 @@ export interface Other {
 
 /** Make the message of a hello. */
 export function hello(version: string, content: Hello): Names {
-  return { [TARGET]: PROTOCOL, version, op: 'hello', ...content };
+  return { [TARGET]: PROTOCOL, version, op: 'hello', can: CAN, ...content };
+}
+
+/** Make the message of a person's rating, 0 to 5, or null to take it back. */
+export function rate(version: string, run_id: string, rating: number | null): Names {
+  return { [TARGET]: PROTOCOL, version, op: 'rate', run_id, rating };
 }
 
 /**
@@ -46,7 +73,7 @@ export function hello(version: string, content: Hello): Names {
  * @param version - This extension's version.
  * @returns Null for what is not ours, and for what this version need not understand.
  */
-export function read(data: unknown, version: string): Told | Other | null {
+export function read(data: unknown, version: string): Told | Insert | Notice | Other | null {
   const message = names(data);
   const spoken = message?.[TARGET];
   if (!message || typeof spoken !== 'number') {
@@ -55,17 +82,48 @@ export function read(data: unknown, version: string): Told | Other | null {
   if (spoken !== PROTOCOL) {
     return { op: 'other', sentence: mismatch(version, message.version) };
   }
-  const { op, client, notebook, records, bundles } = message;
-  if ((op !== 'welcome' && op !== 'news') || typeof notebook !== 'string') {
+  switch (message.op) {
+    case 'welcome':
+    case 'news':
+      return told(message.op, message);
+    case 'insert':
+      return insert(message);
+    case 'notice':
+      return notice(message);
+    default:
+      return null;
+  }
+}
+
+function told(op: Told['op'], message: Names): Told | null {
+  const { client, notebook, records, bundles, can } = message;
+  if (typeof notebook !== 'string') {
     return null;
   }
   return {
     op,
-    client: typeof client === 'string' ? client : null,
+    client: text(client),
     notebook,
     records: list(records, asRecord),
-    bundles: list(bundles, names)
+    bundles: list(bundles, names),
+    can: list(can, text)
   };
+}
+
+function insert(message: Names): Insert | null {
+  const [client, source] = [text(message.client), text(message.text)];
+  return client !== null && source !== null
+    ? { op: 'insert', client, text: source, cell: text(message.cell) }
+    : null;
+}
+
+function notice(message: Names): Notice | null {
+  const [client, sentence] = [text(message.client), line(message.sentence, 400)];
+  return client !== null && sentence !== '' ? { op: 'notice', client, sentence } : null;
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 function mismatch(version: string, theirs: unknown): string {

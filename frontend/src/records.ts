@@ -5,7 +5,7 @@
  * before it is believed, and what is not ours is left as it is.
  */
 
-/** Type of the record in an output: one record, or `{"runs": [record, …]}`. */
+/** Type of the record in an output: one record, or `{"runs": [record, …]}` (a panel: and its id). */
 export const MIME = 'application/vnd.hailuo.run+json';
 
 /** The form of `metadata.hailuo` that this version writes. */
@@ -56,6 +56,12 @@ export function recordsOf(bundle: unknown): RunRecord[] {
   return Array.isArray(several)
     ? several.map(asRecord).filter((record): record is RunRecord => record !== null)
     : [];
+}
+
+/** Give the id of the panel whose output a bundle is, or null: a form that shows its runs. */
+export function panelOf(bundle: unknown): string | null {
+  const panel = names(names(bundle)?.[MIME])?.panel;
+  return typeof panel === 'string' ? panel : null;
 }
 
 /** Tell whether nothing more happens to a run by itself. */

@@ -1,7 +1,7 @@
 /** Outputs that missed their last update, and the bundles that put them right. */
 
-import { names, recordsOf } from './records';
-import type { Names } from './records';
+import { names, panelOf, recordsOf } from './records';
+import type { Names, RunRecord } from './records';
 
 /** The runs of one output, as the kernel is told of them. */
 export interface Shown {
@@ -27,29 +27,38 @@ export function shownIn(bundle: unknown): Shown | null {
  * Choose the bundle that an output is to hold instead of its own.
  *
  * Only one of exactly the same runs will do, each at the same revision or a later one, and at
- * least one at a later one.
+ * least one at a later one. A panel's runs grow: there one of the same panel will do that has all
+ * of them, and more of them or a later one.
  *
  * @param stored - The output's bundle.
  * @param bundles - What the kernel offers.
  */
 export function repaired(stored: unknown, bundles: readonly Names[]): Names | null {
+  const panel = panelOf(stored);
   const before = recordsOf(stored);
-  if (before.length === 0) {
-    return null;
-  }
   for (const bundle of bundles) {
-    const after = recordsOf(bundle);
-    const same =
-      after.length === before.length &&
-      after.every(
-        (record, at) =>
-          record.run_id === before[at].run_id && record.revision >= before[at].revision
-      );
-    if (same && after.some((record, at) => record.revision > before[at].revision)) {
+    if (panelOf(bundle) === panel && replaces(recordsOf(bundle), before, panel !== null)) {
       return bundle;
     }
   }
   return null;
+}
+
+function replaces(
+  after: readonly RunRecord[],
+  before: readonly RunRecord[],
+  grows: boolean
+): boolean {
+  const later = new Map(after.map(record => [record.run_id, record.revision]));
+  const kept = before.every(({ run_id, revision }) => (later.get(run_id) ?? -1) >= revision);
+  const newer = before.some(({ run_id, revision }) => (later.get(run_id) ?? -1) > revision);
+  if (grows) {
+    return kept && (newer || after.length > before.length);
+  }
+  const same =
+    after.length === before.length &&
+    after.every(({ run_id }, at) => run_id === before[at].run_id);
+  return same && kept && newer;
 }
 
 /** Give a text as one string; a notebook's file may hold it as lines. */

@@ -10,10 +10,20 @@ import type { JSONObject } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import { HailuoDocument, isCode } from './document';
-import { hello, read, TARGET } from './protocol';
-import { names, recordsOf } from './records';
-import type { RunRecord } from './records';
+import { hello, rate, read, TARGET } from './protocol';
+import type { Told } from './protocol';
+import type { Ratings } from './ratings';
+import { names, panelOf, recordsOf } from './records';
+import type { Names, RunRecord } from './records';
 import { Writer } from './writer';
+
+/** A kernel in one of these has no comm of ours. */
+export const GONE: ReadonlySet<Kernel.Status> = new Set([
+  'restarting',
+  'autorestarting',
+  'terminating',
+  'dead'
+]);
 
 /** What else wants to hear of a notebook's runs. */
 export interface Listener {
@@ -21,6 +31,10 @@ export interface Listener {
   onRun(record: RunRecord): void;
   /** The kernel speaks another version of the protocol. */
   onMismatch(sentence: string): void;
+  /** The kernel asks this window for a new cell, below the one with this id or the active one. */
+  onInsert(text: string, cell: string | null): void;
+  /** The kernel has something to say to the person. */
+  onNotice(sentence: string): void;
 }
 
 /**
@@ -35,23 +49,27 @@ export class NotebookSync implements IDisposable {
    * @param contents - Knows where in the server's folders it lies.
    * @param version - This extension's version.
    * @param listener - Is told.
+   * @param ratings - Is open while the kernel takes ratings.
    */
   constructor(
     context: DocumentRegistry.IContext<INotebookModel>,
     contents: Contents.IManager,
     version: string,
-    listener: Listener
+    listener: Listener,
+    ratings: Ratings
   ) {
     this._context = context;
     this._contents = contents;
     this._version = version;
     this._listener = listener;
+    this._ratings = ratings;
     this._document = new HailuoDocument(context.model);
     this._writer = new Writer(PageConfig.getBaseUrl() + context.path);
     const session = context.sessionContext;
     session.iopubMessage.connect(this._onMessage, this);
     session.kernelChanged.connect(this._onConnect, this);
-    session.connectionStatusChanged.connect(this._onStatus, this);
+    session.connectionStatusChanged.connect(this._onConnection, this);
+    session.statusChanged.connect(this._onStatus, this);
     context.pathChanged.connect(this._hello, this);
     context.model.cells.changed.connect(this._watch, this);
     this._watch();
@@ -64,21 +82,36 @@ export class NotebookSync implements IDisposable {
 
   dispose(): void {
     this._writer.dispose();
+    this._ratings.send = null;
     Signal.clearData(this);
   }
 
   /** Follow the outputs of every cell. */
   private _watch(): void {
-    for (const cell of this._context.model.cells) {
-      if (isCode(cell) && !this._watched.has(cell)) {
-        this._watched.add(cell);
-        cell.outputs.changed.connect(() => this._document.take(cell));
-        this._document.take(cell);
-      }
+    const cells = Array.from(this._context.model.cells).filter(isCode);
+    const fresh = cells.filter(cell => !this._watched.has(cell));
+    for (const cell of fresh) {
+      this._watched.add(cell);
+      cell.outputs.changed.connect(() => this._document.take([cell]));
+    }
+    if (fresh.length > 0) {
+      this._document.take(fresh);
     }
   }
 
-  private _onStatus(_: ISessionContext, status: Kernel.ConnectionStatus): void {
+  /** A kernel that is started again has lost its comm; the next `%load_ext` opens another. */
+  private _onStatus(_: ISessionContext, status: Kernel.Status): void {
+    if (GONE.has(status)) {
+      this._lose();
+    }
+  }
+
+  private _lose(): void {
+    this._comm = null;
+    this._ratings.send = null;
+  }
+
+  private _onConnection(_: ISessionContext, status: Kernel.ConnectionStatus): void {
     if (status === 'connected') {
       this._onConnect();
     }
@@ -87,7 +120,7 @@ export class NotebookSync implements IDisposable {
   /** Find the kernel's comm again; a page that is new to the kernel was not there when it opened. */
   private _onConnect(): void {
     const kernel = this._kernel;
-    this._comm = null;
+    this._lose();
     if (!kernel) {
       return;
     }
@@ -111,17 +144,22 @@ export class NotebookSync implements IDisposable {
   }
 
   private _hello(): void {
+    this._send(
+      hello(this._version, {
+        id: this._document.id,
+        root: PageConfig.getOption('serverRoot'),
+        path: this._contents.localPath(this._context.path),
+        known: this._document.known(),
+        shown: this._document.shown()
+      })
+    );
+  }
+
+  private _send(data: Names): void {
     const kernel = this._kernel;
     if (!kernel || this._comm === null) {
       return;
     }
-    const data = hello(this._version, {
-      id: this._document.id,
-      root: PageConfig.getOption('serverRoot'),
-      path: this._contents.localPath(this._context.path),
-      known: this._document.known(),
-      shown: this._document.shown()
-    });
     const message = KernelMessage.createMessage<KernelMessage.ICommMsgMsg<'shell'>>({
       msgType: 'comm_msg',
       channel: 'shell',
@@ -140,11 +178,15 @@ export class NotebookSync implements IDisposable {
       }
     } else if (KernelMessage.isCommMsgMsg(message)) {
       this._told(message.content.data);
+    } else if (KernelMessage.isCommCloseMsg(message)) {
+      if (message.content.comm_id === this._comm) {
+        this._lose();
+      }
     } else if (KernelMessage.isUpdateDisplayDataMsg(message)) {
       // JupyterLab forgets which output has a display's id when the cell is moved or the page is
       // loaded again; the runs tell it.
       const bundle = names(message.content.data);
-      if (bundle && recordsOf(bundle).length > 0) {
+      if (bundle && (recordsOf(bundle).length > 0 || panelOf(bundle) !== null)) {
         this._document.repair([bundle], this._writer.here);
       }
     }
@@ -152,14 +194,34 @@ export class NotebookSync implements IDisposable {
 
   private _told(data: unknown): void {
     const told = read(data, this._version);
-    if (told?.op === 'other') {
-      this._listener.onMismatch(told.sentence);
+    switch (told?.op) {
+      case 'other':
+        this._listener.onMismatch(told.sentence);
+        break;
+      case 'insert':
+        if (this._isHere(told.client)) {
+          this._listener.onInsert(told.text, told.cell);
+        }
+        break;
+      case 'notice':
+        if (this._isHere(told.client)) {
+          this._listener.onNotice(told.sentence);
+          this._ratings.refuse();
+        }
+        break;
+      case 'welcome':
+      case 'news':
+        this._keep(told);
     }
-    if (!told || told.op === 'other') {
+  }
+
+  private _keep(told: Told): void {
+    const { client, notebook } = told;
+    if (client === null ? notebook !== this._document.id : !this._isHere(client)) {
       return;
     }
-    if (told.client === null ? told.notebook !== this._document.id : !this._isHere(told.client)) {
-      return;
+    if (told.op === 'welcome' && told.can.includes('rate')) {
+      this._ratings.send = (id, rating) => this._send(rate(this._version, id, rating));
     }
     this._document.propose(told.notebook);
     this._document.apply(told.records, told.bundles, this._writer.here);
@@ -180,6 +242,7 @@ export class NotebookSync implements IDisposable {
   private readonly _contents: Contents.IManager;
   private readonly _version: string;
   private readonly _listener: Listener;
+  private readonly _ratings: Ratings;
   private readonly _document: HailuoDocument;
   private readonly _writer: Writer;
   private readonly _watched = new WeakSet<object>();

@@ -48,7 +48,7 @@ function option(stream: Stream): string | null {
   if (stream.match(/^=/)) {
     return 'operator';
   }
-  if (stream.match(/^"[^"]*"|^'[^']*'/)) {
+  if (stream.match(/^(?:"[^"]*")+|^(?:'[^']*')+/)) {
     return 'string';
   }
   if (stream.match(/^\d+(?![^\s=])/)) {

@@ -71,6 +71,26 @@ test('of several runs none may go back', () => {
   assert.equal(repaired(stored, [newer]), newer);
 });
 
+test('a panel’s runs grow, and what it has shown stays', () => {
+  const panel = (id: string, ...runs: RunRecord[]): Record<string, unknown> => ({
+    [MIME]: { panel: id, runs }
+  });
+  const empty = panel('p');
+  const one = panel('p', record('a', 2));
+  const two = panel('p', record('b', 1), record('a', 2));
+  assert.equal(repaired(empty, [one]), one);
+  assert.equal(repaired(one, [two]), two);
+  assert.equal(repaired(two, [one]), null);
+  assert.equal(repaired(one, [one]), null);
+  assert.equal(repaired(one, [panel('p', record('a', 1), record('b', 1))]), null);
+  assert.equal(repaired(one, [panel('q', record('a', 3))]), null);
+  // A plain output of the same run takes no panel with it, nor a panel a plain one.
+  const plain = bundle(record('a', 3));
+  assert.equal(repaired(bundle(record('a', 2)), [panel('p', record('a', 3)), plain]), plain);
+  assert.equal(repaired(one, [plain]), null);
+  assert.equal(repaired({}, [empty]), null);
+});
+
 test('the kernel is told of runs, revisions and embedded clips', () => {
   assert.deepEqual(shownIn(bundle(record('a', 2), record('b', 1))), {
     runs: [

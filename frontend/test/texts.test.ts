@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cellText } from '../src/celltext';
 import { price } from '../src/price';
-import { hello, PROTOCOL, read, TARGET } from '../src/protocol';
+import { hello, PROTOCOL, rate, read, TARGET } from '../src/protocol';
 import type { RunRecord } from '../src/records';
 import { begin, token } from '../src/tokens';
 import type { Stream } from '../src/tokens';
@@ -39,6 +39,30 @@ test('a run is written as the cell that asks for it', () => {
   assert.ok(!cellText(told, null).includes('--image'));
 });
 
+test('quotes and dashes in a value come back as they are', () => {
+  const request = { prompt: 'x', options: { 'mode\n!rm': 'pro', mode: 'a\nb' } };
+  const told = record({ request, tags: ['--new'], note: 'it\'s "so"' });
+  assert.equal(
+    cellText(told, null),
+    '%%hailuo --provider segmind --mode "a b" --tag=--new --note "it\'s ""so"""\nx'
+  );
+});
+
+test('a cell to be inserted, a notice and what the kernel can are read', () => {
+  const message = (op: string, more: object): unknown => ({ [TARGET]: PROTOCOL, op, ...more });
+  const insert = { op: 'insert', client: 'c', text: 'x = 1', cell: null };
+  assert.deepEqual(read(message('insert', { client: 'c', text: 'x = 1' }), '1'), insert);
+  assert.equal(read(message('insert', { client: 'c', text: 7 }), '1'), null);
+  assert.equal(read(message('insert', { text: 'x' }), '1'), null);
+  const notice = { op: 'notice', client: 'c', sentence: 'It is so.' };
+  assert.deepEqual(read(message('notice', { client: 'c', sentence: 'It\nis so.' }), '1'), notice);
+  assert.equal(read(message('notice', { client: 'c', sentence: '' }), '1'), null);
+  const welcome = read(message('welcome', { client: 'c', notebook: 'n', can: ['rate', 1] }), '1');
+  assert.deepEqual(welcome?.op === 'welcome' && welcome.can, ['rate']);
+  const said = { [TARGET]: PROTOCOL, version: '1', op: 'rate', run_id: 'a', rating: 3 };
+  assert.deepEqual(rate('1', 'a', 3), said);
+});
+
 test('messages are read, and foreign ones are not', () => {
   const content = { op: 'news', notebook: 'nb', records: [record({}), 'x'], bundles: [{}, 1] };
   assert.deepEqual(read({ [TARGET]: PROTOCOL, ...content }, '1'), {
@@ -46,7 +70,8 @@ test('messages are read, and foreign ones are not', () => {
     client: null,
     notebook: 'nb',
     records: [record({})],
-    bundles: [{}]
+    bundles: [{}],
+    can: []
   });
   assert.equal(read(content, '1'), null);
   assert.equal(read({ [TARGET]: PROTOCOL, op: 'later' }, '1'), null);

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from hailuo_jupyter.cli import keep, log, money, rescue
+
 _INTERRUPTED = 130
 
 
@@ -115,17 +117,15 @@ def wait(arguments: argparse.Namespace) -> int:
 
     try:
         with Progress() as progress:
-            rows, problems = run(arguments.run, progress)
+            outcome = run(arguments.run, progress)
     except KeyboardInterrupt:
         complain("Stopped waiting. The runs go on; 'jupyter hailuo wait' waits again.")
         return _INTERRUPTED
-    if not rows:
+    if not outcome.rows:
         say("Nothing waits to be watched or fetched.")
-    for row in rows:
-        if row.record.clip is not None:
-            say(str(row.folder / row.record.clip.path))
-    complain(*problems)
-    return 1 if problems else 0
+    say(*outcome.clips())
+    complain(*outcome.problems)
+    return 1 if outcome.problems else 0
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -145,4 +145,8 @@ DO: dict[str, Callable[[argparse.Namespace], int]] = {
     "sync": sync,
     "verify": verify,
     "wait": wait,
+    **rescue.DO,
+    **keep.DO,
+    **log.DO,
+    **money.DO,
 }

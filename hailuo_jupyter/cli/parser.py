@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hailuo_jupyter import __version__
+from hailuo_jupyter.cli import keep, log, money, rescue
 
 _CHOICE = re.compile(r"invalid choice: '(?P<typed>.*?)' \(choose from (?P<known>.*)\)")
 
@@ -107,6 +108,10 @@ def parser() -> Parser:
         "Takes over unfinished runs, waits for their clips and fetches them. Nothing is sent.",
     )
     wait.add_argument("run", nargs="?", metavar="RUN", help="only this run (its id, or part of it)")
+    rescue.add(commands)
+    keep.add(commands)
+    log.add(commands)
+    money.add(commands)
 
     doctor = _command(
         commands,

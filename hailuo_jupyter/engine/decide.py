@@ -35,6 +35,10 @@ class Known:
         The provider may still have the clip.
     told
         What the run's problem said, for a refusal.
+    folder
+        Name of the folder that its clip lay in.
+    deleted
+        The day on which its clip was deleted on purpose; empty if it was not.
     """
 
     run_id: str
@@ -43,6 +47,8 @@ class Known:
     clip_here: bool = False
     provider_keeps: bool = False
     told: str = ""
+    folder: str = ""
+    deleted: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,12 +111,21 @@ def _serves(run: Known) -> Act | None:
 def _stands_in_the_way(run: Known) -> NotBought | None:
     again = "Put --new on the cell to buy another clip."
     told = f" {run.told}" if run.told else ""
+    where = f" {run.folder}" if run.folder else ""
     if run.state is State.COMPLETED:
+        if run.deleted:
+            return NotBought(
+                f"Run {run.run_id} of this request was completed, but its clip was deleted by "
+                f"'jupyter hailuo prune' on {run.deleted}, and the provider has deleted it by now.",
+                money="It was paid for once; nothing was sent now.",
+                todo=again,
+            )
         return NotBought(
-            f"Run {run.run_id} of this request was completed, but its clip is no longer in its folder, "
-            "and the provider has deleted it by now.",
+            f"Run {run.run_id} of this request was completed, but its clip is no longer in its folder"
+            f"{where}, and the provider has deleted it by now.",
             money="It was paid for once; nothing was sent now.",
-            todo=f"Put the file back, or: {again[0].lower()}{again[1:]}",
+            todo="If the folder was moved, 'jupyter hailuo relink FOLDER' finds the clip. Else put the "
+            f"file back, or: {again[0].lower()}{again[1:]}",
         )
     if run.state is State.EXPIRED:
         return NotBought(

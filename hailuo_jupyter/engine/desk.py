@@ -12,11 +12,12 @@ from pathlib import Path
 from hailuo_jupyter import catalogue, keys, providers
 from hailuo_jupyter.engine.demo import simulator_address
 from hailuo_jupyter.engine.pace import Clock
-from hailuo_jupyter.errors import RunNotFound
 from hailuo_jupyter.keys import Key
 from hailuo_jupyter.offer import Provider
+from hailuo_jupyter.own_prices import with_own_prices
 from hailuo_jupyter.providers.base import Dialect
 from hailuo_jupyter.runlog import Owner, Row, RunLog
+from hailuo_jupyter.runlog.queries import several
 from hailuo_jupyter.settings import Hailuo
 
 
@@ -66,21 +67,31 @@ class Desks:
             found.append(self.of("demo"))
         return found
 
+    def opened(self) -> list[Desk]:
+        """Give the desks that were opened by now; opens none."""
+        with self._lock:
+            return list(self._open.values())
+
     def find(self, run_id: str) -> Row:
         """Find a run by its id, or by an unambiguous part of it.
 
         Raises
         ------
         RunNotFound
-            If no log has it.
+            If no log has it, or several runs are called so.
         """
-        first_error: RunNotFound | None = None
-        for desk in self.all():
-            try:
-                return desk.log.get(run_id)
-            except RunNotFound as error:
-                first_error = first_error or error
-        raise first_error or RunNotFound(f"There is no run {run_id!r}.")
+        desks = self.all()
+        found: list[Row] = []
+        for desk in desks:
+            for row in desk.log.fitting(run_id):
+                if row.run_id == run_id:
+                    return row
+                found.append(row)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise several(run_id, [row.run_id for row in found])
+        return desks[0].log.get(run_id)  # which has the words for it
 
     def close(self) -> None:
         """Give up every run and close the logs."""
@@ -98,18 +109,21 @@ class Wires:
     ----------
     settings
         Tells whose wire the demo speaks, and how fast.
+    dotenv
+        Whether a ``.env`` file is read. It is where a person has begun something in its folder.
     """
 
-    def __init__(self, settings: Hailuo) -> None:
-        self._settings = settings
+    def __init__(self, settings: Hailuo, *, dotenv: bool = True) -> None:
+        self._settings, self._dotenv = settings, dotenv
 
     def provider(self, name: str, dialect: str | None = None) -> Provider:
         """Give a provider of the catalogue; the demo speaks `dialect`, or the one that is set."""
-        return catalogue.provider(
+        found = catalogue.provider(
             name,
             demo_dialect=dialect or self._settings.demo_dialect,
             demo_speed=self._settings.demo_speed,
         )
+        return with_own_prices(found, self._settings.prices_usd)
 
     def key(self, provider: Provider, folder: Path) -> Key:
         """Give a provider's key.
@@ -122,7 +136,11 @@ class Wires:
         if provider.name == "demo":
             return Key("the-demo-needs-no-key", "the demo")
         return keys.require(
-            provider.name, provider.title, provider.key_variables, provider.key_page, folder
+            provider.name,
+            provider.title,
+            provider.key_variables,
+            provider.key_page,
+            folder if self._dotenv else None,
         )
 
     def dialect(self, provider: Provider) -> Dialect:

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from hailuo_jupyter.errors import (
     NOTHING_SENT,
     ClipError,
+    ClipTooLarge,
     DiskError,
     DiskFull,
     FolderNotWritable,
@@ -28,9 +30,6 @@ _LINK_GONE = frozenset({401, 403, 404, 410})
 #: A clip of 10 s at 1080P has some 20 MB; a folder with less room than this is refused beforehand.
 _ROOM_BYTES = 64 * 1024 * 1024
 
-#: Nothing that a provider sends may be larger, in bytes.
-_LARGEST = 2 * 1000**3
-
 _FETCHED_LATER = "The clip is paid for and stays at the provider for a while."
 
 
@@ -44,6 +43,7 @@ async def download(
     target: Path,
     *,
     trusted_host: str | None,
+    largest: int,
     on_progress: Callable[[int, int | None], None] = lambda _got, _whole: None,
 ) -> ClipFacts:
     """Fetch a clip.
@@ -58,6 +58,8 @@ async def download(
         Where the clip shall lie. It appears there only when it is whole, checked and on the disk.
     trusted_host
         The provider's own host (see `Http.download`).
+    largest
+        Most bytes that are taken.
     on_progress
         Told the bytes that came so far, and all there will be where that is known.
 
@@ -72,6 +74,8 @@ async def download(
         The link has died.
     ClipError
         What came is cut short or no video.
+    ClipTooLarge
+        It is larger than allowed, as its length says before anything is read, or as it comes.
     DiskFull, FolderNotWritable, DiskError
         The file could not be written.
     Unsent, Lost
@@ -89,7 +93,9 @@ async def download(
                     todo="It is fetched again by itself.",
                 )
             whole = _length(stream.headers)
-            digest, got = await _write(stream.chunks, part, whole, on_progress)
+            if whole is not None and whole > largest:
+                raise _too_large(largest)
+            digest, got = await _write(stream.chunks, part, whole, largest, on_progress)
         if whole is not None and got != whole:
             raise ClipError(
                 f"The clip came cut short: {got} of {whole} bytes.",
@@ -110,6 +116,7 @@ async def _write(
     chunks: AsyncIterator[bytes],
     part: Path,
     whole: int | None,
+    largest: int,
     on_progress: Callable[[int, int | None], None],
 ) -> tuple[str, int]:
     digest, got = hashlib.sha256(), 0
@@ -117,18 +124,23 @@ async def _write(
     with part.open("wb") as file:
         async for chunk in chunks:
             got += len(chunk)
-            if got > _LARGEST:
-                raise ClipError(
-                    f"What the clip's link sends is larger than {_LARGEST // 1000**3} GB.",
-                    money=_FETCHED_LATER,
-                    todo="Look at the provider's page for the clip.",
-                )
+            if got > largest:
+                raise _too_large(largest)
             file.write(chunk)
             digest.update(chunk)
             on_progress(got, whole)
         file.flush()
         await asyncio.to_thread(os.fsync, file.fileno())
     return digest.hexdigest(), got
+
+
+def _too_large(largest: int) -> ClipTooLarge:
+    return ClipTooLarge(
+        f"What the clip's link sends is larger than {largest / 1000**3:g} GB.",
+        money=_FETCHED_LATER,
+        todo="If that can be, raise the limit (%config Hailuo.max_clip_gb = ...) and run "
+        "'%hailuo resume'; else look at the provider's page for the clip.",
+    )
 
 
 def _length(headers: object) -> int | None:
@@ -184,10 +196,12 @@ def check_folder(folder: Path) -> None:
     FolderNotWritable, DiskFull
         With the words for a run that was not sent.
     """
-    probe = folder / f".hailuo-{os.getpid()}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"\0")
+        # A file without a name: a killed process leaves none behind.
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"\0")
+            probe.flush()
         room = shutil.disk_usage(folder).free
     except OSError as error:
         problem: HailuoError = disk_error(error, folder)
@@ -197,9 +211,6 @@ def check_folder(folder: Path) -> None:
         problem = DiskFull(
             f"There are only {room // 1000**2} MB left for clips in {folder.name!r}."
         )
-    finally:
-        with suppress(OSError):  # the folder is not there, or does not take files: said above
-            probe.unlink(missing_ok=True)
     raise type(problem)(
         problem.what,
         money=NOTHING_SENT,

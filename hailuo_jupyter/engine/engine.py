@@ -10,17 +10,26 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from hailuo_jupyter.engine import placing
+from hailuo_jupyter.engine.annotate import Change, record_of
 from hailuo_jupyter.engine.aside import set_aside
 from hailuo_jupyter.engine.board import Board, Listener
-from hailuo_jupyter.engine.decide import Act, Decision, decide
+from hailuo_jupyter.engine.decide import Act
 from hailuo_jupyter.engine.desk import Desk, Desks, Wires
-from hailuo_jupyter.engine.download import check_folder
 from hailuo_jupyter.engine.hand import Bench, Hand
 from hailuo_jupyter.engine.life import cancelled, live, mistake, timing_of
-from hailuo_jupyter.engine.order import Order, Placed, known
+from hailuo_jupyter.engine.order import Order, Placed, earlier
 from hailuo_jupyter.engine.pace import Clock, Pace
+from hailuo_jupyter.engine.recover import recover
 from hailuo_jupyter.engine.run import Run
+from hailuo_jupyter.engine.settle import Settling
+from hailuo_jupyter.engine.sidecar import (
+    has_place,
+    write_beside,
+    write_what_was_left_out,
+)
 from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.engine.whereabouts import find_moved
 from hailuo_jupyter.errors import (
     CannotCancel,
     DiskError,
@@ -28,10 +37,8 @@ from hailuo_jupyter.errors import (
     FolderNotWritable,
     HailuoError,
 )
-from hailuo_jupyter.images import keep
 from hailuo_jupyter.offer import Provider
-from hailuo_jupyter.providers.http import Http
-from hailuo_jupyter.record import prepare
+from hailuo_jupyter.providers.http import Http, Patience
 from hailuo_jupyter.request import Request
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.settings import Hailuo
@@ -55,20 +62,42 @@ class Engine:
         What the user has set.
     clock
         The clocks; tests turn them.
+    wires
+        How it reaches keys and providers; as the settings say if None.
+    patience
+        How long the network is waited for; as usual if None.
     """
 
-    def __init__(self, settings: Hailuo, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Hailuo,
+        clock: Clock | None = None,
+        wires: Wires | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._settings, self._clock = settings, clock or Clock()
-        self._desks, self.wires = Desks(settings, self._clock), Wires(settings)
+        self._desks, self.wires = Desks(settings, self._clock), wires or Wires(settings)
+        self._patience = patience
         self.board = Board()
         self._lives: dict[str, Future[None]] = {}
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._hands: dict[str, Hand] = {}
         self._taking = threading.Lock()
         self._http: Http | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="hailuo-engine", daemon=True)
         self._thread.start()
         self._following = self.spawn(self._follow())
+        self._settling = Settling(
+            self._desks,
+            self.wires,
+            board=self.board,
+            clock=self._clock,
+            http=self.http,
+            go_on=self._go_on,
+            wanted=lambda: self._settings.ask_history,
+        )
+        self.spawn(self._settling.keep_on())
 
     # ── the thread ─────────────────────────────────────────────────────────────────────────────
 
@@ -113,6 +142,17 @@ class Engine:
         if self._http is not None:
             await self._http.close()
 
+    def http(self) -> Http:
+        """Give the engine's connections; belongs to its own loop.
+
+        Raises
+        ------
+        SettingsError
+            If the environment names a proxy that cannot be used.
+        """
+        self._http = self._http or Http(self._patience)
+        return self._http
+
     # ── placing orders ─────────────────────────────────────────────────────────────────────────
 
     def place(self, order: Order) -> list[Placed]:
@@ -127,58 +167,43 @@ class Engine:
         ------
         NotBought
             If an earlier run stands in the way.
+        BudgetExceeded
+            If it would pass a budget.
         KeyMissing, SettingsError, DiskError, RunLogError
             Before anything is sent.
         """
         desk = self._desks.of(order.provider.name)
-        if self._decide(order, desk).buy:
-            self._get_ready(order)
-        # Deciding, and writing down what is bought, is one step for all processes on this log.
-        with desk.log.exclusive():
-            decision = self._decide(order, desk)
-            rows = [self._write_down(order, desk) for _ in range(decision.buy)]
-        placed = [Placed(act, self._take(run_id, act, desk)) for act, run_id in decision.kept]
+        if self.lacks(order):
+            placing.get_ready(order, self.wires)
+        decided, rows = placing.buy(order, desk, self._settings, self._clock.wall())
+        kept = sorted(decided.kept, key=lambda each: each[1])  # the oldest first
+        placed = [Placed(act, self._take(run_id, act, desk)) for act, run_id in kept]
         for row in rows:
             self.board.publish(row)
             self._set_going(row, order.provider, order.key_folder, order.request)
             placed.append(Placed(Act.BUY, Run(row.run_id, self)))
         return placed
 
-    def _decide(self, order: Order, desk: Desk) -> Decision:
-        rows = desk.log.by_fingerprint(order.origin.notebook_id, order.request.fingerprint)
-        now = self._clock.wall()
-        return decide(
-            [known(row, desk.log, order.provider.retention_s, now) for row in rows],
-            count=order.count,
-            new=order.new,
-        )
+    def lacks(self, order: Order) -> int:
+        """Tell how many runs an order would buy, if it were placed now; nothing is bought.
 
-    def _get_ready(self, order: Order) -> None:
-        """Find out, before anything is written down or paid, whatever would fail later."""
-        self.wires.key(order.provider, order.key_folder)
-        self.wires.dialect(order.provider)
-        check_folder(order.folder)
-        for frame in (order.request.first_frame, order.request.last_frame):
-            if frame is not None:
-                keep(frame, order.folder)
+        Clips that were moved together with their notebook are found again here, and so are those
+        whose records lie beside them though the log was lost.
 
-    def _write_down(self, order: Order, desk: Desk) -> Row:
-        record = prepare(
-            order.request,
-            order.provider,
-            origin=order.origin,
-            tags=order.tags,
-            note=order.note,
-            name=order.name,
-            parent=order.parent,
-            sweep=order.sweep,
-            position=order.position,
-            frames_kept=True,
-            at=self._clock.wall(),
-        )
-        return desk.log.insert(
-            record, folder=order.folder, kind=order.request.kind, owner=desk.owner.id
-        )
+        Raises
+        ------
+        NotBought
+            If an earlier run stands in the way.
+        RunLogError, DiskError
+            If the log cannot be used.
+        """
+        desk = self._desks.of(order.provider.name)
+        if not order.new:
+            find_moved(earlier(order, desk.log), order.folder, desk.log)
+        buy = placing.decision(order, desk.log, self._clock.wall()).buy
+        if buy and not order.new and recover(order, desk.log):
+            buy = placing.decision(order, desk.log, self._clock.wall()).buy
+        return buy
 
     def _take(self, run_id: str, act: Act, desk: Desk) -> Run:
         """See to it that somebody works on a run that serves an order."""
@@ -195,25 +220,39 @@ class Engine:
 
     # ── going on with what is in the log ───────────────────────────────────────────────────────
 
-    def resume(self) -> list[Run]:
+    def resume(self, only: Iterable[str] | None = None) -> list[Run]:
         """Take over every unfinished run that no living process works on; nothing is sent.
+
+        Where every run is meant, lost answers are looked for in the providers' histories too, in the
+        background.
+
+        Parameters
+        ----------
+        only
+            Ids of the runs that are meant, imported ones too; every unfinished run if None.
 
         Returns
         -------
         list of Run
             The runs that are watched or fetched from now on.
         """
+        if only is None:
+            self._settling.soon()
+        ids = None if only is None else tuple(only)
         return [
             Run(row.run_id, self)
             for desk in self._desks.all()
-            for row in desk.log.unfinished()
-            if self._go_on(row, desk)
+            for row in (desk.log.unfinished() if ids is None else map(desk.log.find, ids))
+            if row is not None
+            and (row.state not in SETTLED or row.owner is not None)
+            and self._go_on(row, desk)
         ]
 
     def _go_on(self, row: Row, desk: Desk) -> bool:
         # Whoever asks for a run and who follows the log do so from two threads.
         with self._taking:
             if (life := self._lives.get(row.run_id)) is not None and not life.done():
+                self._loop.call_soon_threadsafe(self._wake, row.run_id)
                 return True
             if not desk.log.claim([row.run_id], desk.owner.id):
                 return False
@@ -226,13 +265,20 @@ class Engine:
             if (aside := set_aside(row, died=died)) is not None:
                 (state, problem), at = aside, self._clock.wall()
                 told = problem.as_problem()
-                desk.log.update(
+                row = desk.log.update(
                     row.run_id,
                     lambda record: record.moved(state, at=at, problem=told),
                     only_from={row.state},
                 )
+            if died:
+                write_what_was_left_out(row, desk.log)
             self.board.publish(desk.log.release(row.run_id, desk.owner.id))
             return False
+
+    def _wake(self, run_id: str) -> None:
+        """Have a run looked after at once: whoever asks for it may have mended what it waits for."""
+        if (hand := self._hands.get(run_id)) is not None:
+            hand.wake()
 
     def _set_going(
         self, row: Row, provider: Provider, key_folder: Path, request: Request | None
@@ -243,7 +289,7 @@ class Engine:
             if (task := asyncio.current_task()) is not None:
                 self._tasks[row.run_id] = task
             try:
-                self._http = self._http or Http()
+                http = self.http()
                 dialect = await asyncio.to_thread(self.wires.dialect, provider)
             except HailuoError as error:
                 self._leave(row, desk, error)
@@ -256,16 +302,21 @@ class Engine:
                 self._leave(row, desk, mistake(error))
                 return
             bench = Bench(
-                self._http,
+                http,
                 desk.log,
                 Pace(desk.log, self._settings, self._clock),
                 self._clock,
                 desk.owner.id,
                 self.board.publish,
                 self.deadline_s,
+                self._settings.largest_clip,
             )
             hand = Hand(bench, row, provider, dialect, lambda: self.wires.key(provider, key_folder))
-            await live(hand, request)
+            self._hands[row.run_id] = hand
+            try:
+                await live(hand, request)
+            finally:
+                del self._hands[row.run_id]
 
         life = self._lives[row.run_id] = self.spawn(work())
         life.add_done_callback(lambda _: self.board.look_again())
@@ -303,7 +354,45 @@ class Engine:
         RunNotFound
             If no log has it.
         """
-        return Run(self.row(run_id).run_id, self)
+        row = self._desks.find(run_id)
+        known = self.board.get(row.run_id)
+        if known is not None and known != row and known.state in SETTLED:
+            # Nobody follows a run that has ended, and another process may have rated or moved it.
+            self.board.publish(row)
+        return Run(row.run_id, self)
+
+    def annotate(self, run_id: str, change: Change) -> Row:
+        """Put a person's words on a run: into the log, and into the record beside its clip.
+
+        Parameters
+        ----------
+        run_id
+            Its id, or an unambiguous part of it.
+        change
+            One of `hailuo_jupyter.engine.annotate`.
+
+        Returns
+        -------
+        Row
+            As it stands afterwards.
+
+        Raises
+        ------
+        RunNotFound
+            If no log has it.
+        RunLogError
+            If the log could not be changed, or a newer version wrote the run.
+        DiskError
+            If the record beside the clip could not be written; the log has the change then.
+        """
+        row = self._desks.find(run_id)
+        log = self._desks.of(row.provider).log
+        record_of(row)
+        row = log.update(row.run_id, change)
+        self.board.publish(row)
+        if has_place(row):
+            write_beside(row, log)
+        return row
 
     def runs_in_hand(self) -> list[Run]:
         """Give the runs that this process works on just now."""

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from hailuo_jupyter.engine.download import LinkGone, download
 from hailuo_jupyter.engine.hand import Hand, Parked
 from hailuo_jupyter.engine.pace import Stopwatch, back_off
-from hailuo_jupyter.engine.watch import GRACE_S
-from hailuo_jupyter.errors import ClipError, DiskError, HailuoError, JobExpired, ProviderDown
+from hailuo_jupyter.engine.watch import GRACE_S, LAST_TRIES
+from hailuo_jupyter.errors import (
+    ClipError,
+    ClipTooLarge,
+    DiskError,
+    HailuoError,
+    JobExpired,
+    ProviderDown,
+)
 from hailuo_jupyter.media import ClipFacts, examine
 from hailuo_jupyter.providers.base import PAID_AND_KEPT
 from hailuo_jupyter.providers.http import Lost, Unsent
 from hailuo_jupyter.states import State
+
+#: Longest wait between two tries in seconds, where a try costs next to nothing, and where it may
+#: bring a whole clip's bytes in vain. `%hailuo resume` tries at once.
+_FREE_MOST_S, _COSTLY_MOST_S = 30.0, 300.0
 
 
 async def fetch(hand: Hand, link: str | None) -> None:
@@ -29,13 +42,13 @@ async def fetch(hand: Hand, link: str | None) -> None:
     Raises
     ------
     Parked
-        If only the person can go on, or the provider has forgotten the clip.
+        If only the person can go on, or the provider has forgotten the clip: it says so, or gives
+        links that are dead. Nothing else proves that, so nothing else ends the run.
     Overtaken
         If another process took the run.
     """
     since, attempt = hand.since_submit(), 0
     target = hand.row.folder / f"{hand.row.run_id}.mp4"
-    host = urlsplit(hand.dialect.addresses["api"]).hostname
     # A killed process may have put the clip in its place without having told the log.
     if target.is_file():
         try:
@@ -45,32 +58,76 @@ async def fetch(hand: Hand, link: str | None) -> None:
         else:
             return
     while True:
-        problem: HailuoError | None = None
-        try:
-            if link is None:
-                link = await _link(hand, since, attempt)
-            if link is not None:
-                facts = await download(hand.bench.http, link, target, trusted_host=host)
-                await _completed(hand, facts, target.name)
+        failure = _Failure(None)
+        if link is None:
+            link = await _link(hand, since, attempt)
+        if link is not None:
+            found = await _try(hand, link, target)
+            if found is None:
                 return
-        except LinkGone:
-            link, problem = None, _link_gone()
-        except (Unsent, Lost) as error:
-            problem = _broken_off(error)
-        except (ClipError, DiskError) as error:
-            problem = error
+            failure = found
+        problem = failure.problem
         attempt += 1
         if problem and (attempt > 1 or isinstance(problem, DiskError)):
             _undownloaded(hand, problem)
-        if attempt > 1 and not isinstance(problem, DiskError):
+        if failure.gone or (attempt > 1 and not isinstance(problem, DiskError)):
             link = None  # it may be the link itself that is wrong
-        if since.passed() > hand.provider.retention_s + GRACE_S:
-            await hand.expire(_expired(hand, problem))
-        await asyncio.sleep(back_off(attempt, first=0.5))
+        passed = since.passed()
+        # Never at the first failure: a laptop may just have woken, its network not yet.
+        if passed > hand.provider.retention_s + GRACE_S and attempt >= LAST_TRIES:
+            if failure.gone:
+                await hand.expire(_expired(hand, problem))
+            _undownloaded(hand, _given_up(hand, passed, problem))
+            raise Parked
+        await hand.rest(back_off(attempt, first=0.5, most=failure.longest_wait_s))
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a try brought no clip.
+
+    Parameters
+    ----------
+    problem
+        None where the provider told no link, which is written down by then.
+    gone
+        The link has died.
+    longest_wait_s
+        Seconds until the next try, at most.
+    """
+
+    problem: HailuoError | None
+    gone: bool = False
+    longest_wait_s: float = _FREE_MOST_S
+
+
+async def _try(hand: Hand, link: str, target: Path) -> _Failure | None:
+    """Fetch the clip once; None where that is done."""
+    bench, host = hand.bench, urlsplit(hand.dialect.addresses["api"]).hostname
+    try:
+        facts = await download(
+            bench.http, link, target, trusted_host=host, largest=bench.largest_clip
+        )
+    except LinkGone:
+        return _Failure(_link_gone(), True, _COSTLY_MOST_S)
+    except Unsent as error:
+        return _Failure(_broken_off(error))
+    except Lost as error:
+        return _Failure(_broken_off(error), longest_wait_s=_COSTLY_MOST_S)
+    except ClipTooLarge as error:
+        _undownloaded(hand, error)
+        raise Parked from None
+    except ClipError as error:
+        return _Failure(error, longest_wait_s=_COSTLY_MOST_S)
+    except DiskError as error:
+        return _Failure(error)
+    await _completed(hand, facts, target.name)
+    return None
 
 
 async def _completed(hand: Hand, facts: ClipFacts, name: str) -> None:
-    hand.move(State.COMPLETED, clip=facts.as_clip(name))
+    # A clip that was deleted once and is fetched again is there again.
+    hand.move(State.COMPLETED, clip={**facts.as_clip(name), "deleted": None})
     await hand.write_sidecar()
 
 
@@ -122,6 +179,16 @@ def _no_link(hand: Hand) -> ProviderDown:
         f"{hand.provider.title} says that the clip is done, but gives no link to it.",
         money=PAID_AND_KEPT,
         todo="It is asked again by itself.",
+    )
+
+
+def _given_up(hand: Hand, passed: float, problem: HailuoError | None) -> ClipError:
+    why = f" The last try ended so: {problem.what}" if problem else ""
+    return ClipError(
+        f"The clip could not be fetched for {passed / 60:.0f} minutes, which is longer than "
+        f"{hand.provider.title} keeps it.{why}",
+        money="It was paid for, and may still be there.",
+        todo="Run '%hailuo resume' to try once more, or look at the provider's history for the clip.",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from hailuo_jupyter import redact
 from hailuo_jupyter.engine.pace import Clock, Pace, Stopwatch
+from hailuo_jupyter.engine.sidecar import write_beside
 from hailuo_jupyter.errors import (
     DiskError,
     HailuoError,
@@ -17,12 +18,13 @@ from hailuo_jupyter.errors import (
     KeyRefused,
     ProviderDown,
     RateLimited,
+    RunLogError,
 )
 from hailuo_jupyter.keys import Key
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import PAID_AND_KEPT, Call, Dialect, News, Reply
 from hailuo_jupyter.providers.http import Http, Lost, Unsent
-from hailuo_jupyter.record import Record, write_sidecar
+from hailuo_jupyter.record import Record
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import State
 
@@ -48,6 +50,7 @@ class Bench:
     owner: str
     publish: Callable[[Row], None]
     deadline_s: float
+    largest_clip: int
 
 
 class Hand:
@@ -75,6 +78,7 @@ class Hand:
             dialect,
             key,
         )
+        self._resting: asyncio.Future[None] | None = None
 
     @property
     def job_id(self) -> str:
@@ -90,9 +94,21 @@ class Hand:
 
     # ── writing down ───────────────────────────────────────────────────────────────────────────
 
-    def commit(self, change: Callable[[Record], Record], only_from: set[State]) -> None:
-        """Commit a change if the run is still in one of these states, and tell who listens."""
-        self.row = self.bench.log.update(self.row.run_id, change, only_from=only_from)
+    def commit(
+        self,
+        change: Callable[[Record], Record],
+        only_from: set[State],
+        *,
+        only_mine: bool = False,
+    ) -> None:
+        """Commit a change if the run is still in one of these states, and tell who listens.
+
+        With `only_mine` it is also left as it is where somebody else took this process for dead.
+        """
+        only_by = self.bench.owner if only_mine else None
+        self.row = self.bench.log.update(
+            self.row.run_id, change, only_from=only_from, only_by=only_by
+        )
         self.bench.publish(self.row)
 
     def move(self, state: State, problem: HailuoError | None = None, **changes: Any) -> None:
@@ -107,6 +123,7 @@ class Hand:
         self.commit(
             lambda record: record.moved(state, at=self.bench.clock.wall(), problem=told, **changes),
             {self.row.state},
+            only_mine=state is State.SUBMITTING,  # what comes next costs money
         )
         if self.row.state is not state:
             raise Overtaken
@@ -149,8 +166,8 @@ class Hand:
     async def write_sidecar(self) -> None:
         """Write the record beside the clip; where that fails the log still has it."""
         try:
-            await asyncio.to_thread(write_sidecar, self.row.record, self.row.folder)
-        except DiskError as error:
+            await asyncio.to_thread(write_beside, self.row, self.bench.log)
+        except (DiskError, RunLogError) as error:
             logger.warning("%s", error)
 
     def release(self) -> None:
@@ -159,6 +176,22 @@ class Hand:
             self.bench.publish(self.bench.log.release(self.row.run_id, self.bench.owner))
         except HailuoError:
             logger.warning("the run log could not be written", exc_info=True)
+
+    # ── waiting ────────────────────────────────────────────────────────────────────────────────
+
+    async def rest(self, seconds: float) -> None:
+        """Wait before the next free request, by the clock, or until somebody calls `wake`."""
+        self._resting = asyncio.ensure_future(self.bench.clock.sleep(seconds))
+        try:
+            await asyncio.wait({self._resting})
+        finally:
+            self._resting.cancel()
+            self._resting = None
+
+    def wake(self) -> None:
+        """End a `rest`; a wait that the provider asked for goes on. Call it on the engine's loop."""
+        if self._resting is not None:
+            self._resting.cancel()
 
     # ── asking ─────────────────────────────────────────────────────────────────────────────────
 

@@ -7,6 +7,7 @@ import logging
 from itertools import count
 
 from hailuo_jupyter.engine.fetch import fetch
+from hailuo_jupyter.engine.forecast import forecast
 from hailuo_jupyter.engine.hand import Hand, Overtaken, Parked
 from hailuo_jupyter.engine.pace import back_off
 from hailuo_jupyter.engine.send import send
@@ -41,7 +42,7 @@ async def live(hand: Hand, request: Request | None) -> None:
                 # The log takes nothing just now. What it has last is where to go on, and what was
                 # bought must not be given up for a full disk that somebody is about to empty.
                 logger.warning("run %s waits for the run log", hand.row.run_id, exc_info=True)
-                await asyncio.sleep(back_off(attempt))
+                await hand.bench.clock.sleep(back_off(attempt))
             else:
                 break
     except (Parked, Overtaken):
@@ -74,7 +75,7 @@ def timing_of(log: RunLog, provider: Provider, record: Record) -> Timing:
     """Give how long such a run takes: the catalogue's prior, blended with what the log has seen."""
     options = record.request.options
     prior = provider.expected(options)
-    return Timing.learned(prior.median_s, prior.sigma, log.durations(provider.kind(options)))
+    return forecast(prior.median_s, prior.sigma, log.durations(provider.kind(options)))
 
 
 def cancelled() -> NotSent:

@@ -31,6 +31,8 @@ class Order:
         Runs of this request that are wanted.
     new
         Buy them even where the notebook has them.
+    yes
+        Buy under a budget, though nobody knows the price.
     tags, note, name, parent, sweep, position
         Kept in the record; see `hailuo_jupyter.record.prepare`.
     """
@@ -42,6 +44,7 @@ class Order:
     key_folder: Path
     count: int = 1
     new: bool = False
+    yes: bool = False
     tags: tuple[str, ...] = ()
     note: str | None = None
     name: str | None = None
@@ -56,6 +59,25 @@ class Placed:
 
     act: Act
     run: Run
+
+
+def earlier(order: Order, log: RunLog) -> list[Row]:
+    """Give the earlier runs that may serve an order, those that serve it best first.
+
+    A rerun is served by reruns of the same run alone. An ordinary cell shows the takes that it asked
+    for itself before those that a rerun made; but it does not buy what one of them has bought.
+
+    Parameters
+    ----------
+    order
+        What is asked for; its notebook is the scope.
+    log
+        The log of its provider's runs.
+    """
+    rows = log.by_fingerprint(order.origin.notebook_id, order.request.fingerprint)
+    if order.parent is not None:
+        return [row for row in rows if row.record.parent == order.parent]
+    return sorted(rows, key=lambda row: row.record.parent is not None)
 
 
 def known(row: Row, log: RunLog, retention_s: float, now: float) -> Known:
@@ -78,4 +100,6 @@ def known(row: Row, log: RunLog, retention_s: float, now: float) -> Known:
         clip_here=clip is not None and (row.folder / clip.path).is_file(),
         provider_keeps=now - row.created < retention_s,
         told=problem.what if problem else "",
+        folder=row.folder.name,
+        deleted=clip.deleted[:10] if clip and clip.deleted else "",
     )

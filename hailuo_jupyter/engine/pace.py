@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.runlog.log import RunLog
@@ -29,10 +30,15 @@ _CAUTIOUS = 10
 
 @dataclass(frozen=True)
 class Clock:
-    """The clocks that everything here goes by, so that tests can turn them."""
+    """The clocks that everything here goes by, and the waiting, so that tests can turn them.
+
+    What is on its way through the network has real time of its own; see
+    `hailuo_jupyter.providers.http.Patience`.
+    """
 
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
 
 
 @dataclass
@@ -68,7 +74,7 @@ class Pace:
     settings
         May name another limit than the catalogue.
     clock
-        Wall clock and monotonic clock.
+        Wall clock, monotonic clock and waiting.
     """
 
     def __init__(self, log: RunLog, settings: Hailuo, clock: Clock) -> None:
@@ -77,7 +83,7 @@ class Pace:
     async def turn(self, provider: Provider) -> None:
         """Wait until a request to this provider may leave, and take the slot."""
         while (wait := self._wait(provider)) > 0:
-            await asyncio.sleep(min(wait, 5.0))
+            await self._clock.sleep(min(wait, 5.0))
 
     def _wait(self, provider: Provider) -> float:
         now = self._clock.wall()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hailuo_jupyter import errors
 from hailuo_jupyter.engine import waiting
+from hailuo_jupyter.engine.annotate import Change, noted, rated, tagged
 from hailuo_jupyter.states import State
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Keeper(Protocol):
 
     def cancel(self, run_id: str) -> None:
         """Cancel it while nothing is sent."""
+
+    def annotate(self, run_id: str, change: Change) -> Row:
+        """Put a person's words on it."""
 
 
 class WaitInterrupted(KeyboardInterrupt):
@@ -153,6 +157,40 @@ class Run:
             clip will be fetched.
         """
         self._engine.cancel(self._run_id)
+
+    def rate(self, rating: int | None) -> None:
+        """Rate the run: from 0 to 5, or None to take the rating away.
+
+        Raises
+        ------
+        OptionError
+            If it is no such number.
+        """
+        self._engine.annotate(self._run_id, rated(rating))
+
+    def tag(self, *tags: str) -> None:
+        """Add tags to those that the run has.
+
+        Raises
+        ------
+        OptionError
+            If one is empty, longer than 60 characters or more than a line.
+        """
+        self._engine.annotate(self._run_id, tagged(tags))
+
+    def untag(self, *tags: str) -> None:
+        """Take tags away; one that the run has not changes nothing."""
+        self._engine.annotate(self._run_id, tagged(remove=tags))
+
+    def note(self, text: str | None) -> None:
+        """Put a note on the run in place of the one that it has; None takes that away.
+
+        Raises
+        ------
+        OptionError
+            If it is longer than 2000 characters.
+        """
+        self._engine.annotate(self._run_id, noted(text))
 
     def __repr__(self) -> str:
         state = self.status

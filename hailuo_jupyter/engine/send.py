@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import NoReturn
 
@@ -69,20 +70,19 @@ async def send(hand: Hand, request: Request) -> None:
         except (RateLimited, ProviderDown) as error:
             problem = error
         except (Lost, AnswerLost) as error:
-            hand.move(
-                State.UNCONFIRMED, error if isinstance(error, AnswerLost) else _lost(hand, error)
-            )
+            lost = error if isinstance(error, AnswerLost) else _lost(hand, error)
+            await _written_down(hand, partial(hand.move, State.UNCONFIRMED, lost))
             await hand.write_sidecar()
             return
         except ProviderError as error:
-            hand.move(State.REJECTED, error)
+            await _written_down(hand, partial(hand.move, State.REJECTED, error))
             return
         else:
             await _bought(hand, accepted.job_id, accepted.answer)
             await hand.write_sidecar()
             return
         # It surely did not arrive: that is in the log before any waiting.
-        hand.move(State.PREPARED, problem)
+        await _written_down(hand, partial(hand.move, State.PREPARED, problem))
         attempt += 1
         if reply is not None:
             wait = hand.bench.pace.refused(hand.provider, reply.retry_after, attempt)
@@ -91,26 +91,37 @@ async def send(hand: Hand, request: Request) -> None:
             wait, last = back_off(attempt, first=0.2), attempt >= _CONNECT_TRIES
         if last:
             _give_up(hand, problem)
-        await asyncio.sleep(wait)
+        await hand.bench.clock.sleep(wait)
 
 
 async def _bought(hand: Hand, job_id: str, answer: object) -> None:
     """Commit the provider's id, before anything else happens.
 
-    This is written even if another process meanwhile took the run for lost: it is paid for. Where
-    the log takes nothing (a full disk), the id is held and offered again for as long as it needs.
+    This is written even if another process meanwhile took the run for lost: it is paid for.
     """
     job = {"id": job_id, "answers": {"submit": answer}}
     at = hand.bench.clock.wall()
+    await _written_down(
+        hand,
+        lambda: hand.commit(
+            lambda record: record.moved(State.SUBMITTED, at=at, problem=None, job=job),
+            {State.SUBMITTING, State.UNCONFIRMED},
+        ),
+    )
+
+
+async def _written_down(hand: Hand, commit: Callable[[], None]) -> None:
+    """Commit what became of a call.
+
+    Where the log takes nothing (a full disk, another process that keeps it to itself) it is held and
+    offered again for as long as it needs: nobody else knows it.
+    """
     for attempt in count(1):
         try:
-            hand.commit(
-                lambda record: record.moved(State.SUBMITTED, at=at, problem=None, job=job),
-                {State.SUBMITTING, State.UNCONFIRMED},
-            )
+            commit()
         except (RunLogError, DiskError):
-            logger.warning("job %s is bought, and waits for the run log", job_id, exc_info=True)
-            await asyncio.sleep(back_off(attempt))
+            logger.warning("run %s is answered, and waits for the run log", hand.row.run_id)
+            await hand.bench.clock.sleep(back_off(attempt))
         else:
             return
 
@@ -131,13 +142,13 @@ async def _on_the_wire(hand: Hand, request: Request) -> dict[str, str]:
 
 async def _upload(hand: Hand, frame: Frame) -> str:
     """Store a local frame at the provider; that is free, so it may be repeated."""
-    call = hand.dialect.upload(frame)
-    if call is None:
-        raise ValueError(f"the catalogue says that {hand.provider.name} takes uploads")
     if hand.row.state is State.PREPARED:
         hand.move(State.UPLOADING)
     attempt = 0
     while True:
+        call = hand.dialect.upload(frame)
+        if call is None:
+            raise ValueError(f"the catalogue says that {hand.provider.name} takes uploads")
         attempt += 1
         await hand.bench.pace.turn(hand.provider)
         reply: Reply | None = None
@@ -161,7 +172,7 @@ async def _upload(hand: Hand, frame: Frame) -> str:
         if attempt == _CONNECT_TRIES:
             hand.move(State.PREPARED, problem)
             _give_up(hand, problem)
-        await asyncio.sleep(wait)
+        await hand.bench.clock.sleep(wait)
 
 
 def _give_up(hand: Hand, problem: HailuoError) -> NoReturn:

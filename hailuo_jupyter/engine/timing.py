@@ -1,35 +1,42 @@
 """How long a clip takes: what is expected, how far along a run is, and when it counts as late.
 
-A run's duration is taken as log-normal. The catalogue gives a prior (the provider's published
-median); the run log gives what was seen. Both are blended as if the prior were a handful of
-observations, so that after some ten runs the log speaks.
-
-The same distribution paces the polls. Asking at intervals proportional to 1/sqrt(h), h being the
-hazard rate f/S, gives the least (mean number of polls) x (mean delay until we know): with interval
-c/sqrt(h) the mean delay is c I/2 and the mean number of polls I/c, where I is the integral of
-sqrt(f S). Their product is I^2/2, whatever c is; a fixed interval scores half the mean duration.
+A run's duration is taken as a mixture of log-normals. `hailuo_jupyter.engine.forecast` makes it of the
+catalogue's prior and of what the run log has seen; `hailuo_jupyter.engine.schedule` paces the polls
+by it.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
 
-_NORMAL = NormalDist()
+from hailuo_jupyter.engine.schedule import Schedule
 
-#: The prior counts as this many observations.
-_PRIOR_WEIGHT = 5.0
+_NORMAL = NormalDist()
 
 #: The bar stops here until the clip is really there.
 _NEVER_FULL = 0.97
 
+#: A survival so small that no float tells it from nothing.
+_NOTHING = 1e-300
+
+#: Points at which the bar of a mixture is worked out.
+_STEPS = 160
+
+#: How much of a forecast is doubted where little was seen, and how much wider that part is.
+_DOUBT, _DOUBT_SIGMA = 0.2, 2.5
+
+#: Weight, mean and standard deviation of the logarithm of the seconds.
+Part = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class Timing:
-    """Log-normal duration from submit to completion.
+    """The distribution of the seconds from submit to completion.
 
     Parameters
     ----------
@@ -37,77 +44,116 @@ class Timing:
         Median, in seconds.
     sigma
         Standard deviation of the duration's natural logarithm.
+    parts
+        A mixture's log-normals, whose weights add up to 1; empty for one of `median_s` and `sigma`.
+    sure
+        Enough runs of this kind were seen. If not, the whole may be wrong by any factor.
     """
 
     median_s: float
     sigma: float
+    parts: tuple[Part, ...] = ()
+    sure: bool = False
 
     @classmethod
-    def learned(cls, median_s: float, sigma: float, seen: Sequence[float]) -> Timing:
-        """Blend a prior with observed durations, in seconds."""
-        logs = [math.log(s) for s in seen if s > 0]
-        total = _PRIOR_WEIGHT + len(logs)
-        prior_mu = math.log(median_s)
-        mu = (_PRIOR_WEIGHT * prior_mu + sum(logs)) / total
-        spread = _PRIOR_WEIGHT * (sigma**2 + (prior_mu - mu) ** 2) + sum(
-            (x - mu) ** 2 for x in logs
-        )
-        return cls(math.exp(mu), max(0.05, math.sqrt(spread / total)))
+    def mixed(cls, parts: Sequence[Part], *, sure: bool) -> Timing:
+        """Make the distribution of a mixture."""
+        mean = sum(weight * mu for weight, mu, _ in parts)
+        variance = sum(weight * (s * s + (mu - mean) ** 2) for weight, mu, s in parts)
+        shape = cls(math.exp(mean), math.sqrt(variance), tuple(parts), sure)
+        return cls(shape.quantile(0.5), shape.sigma, shape.parts, sure)
 
-    def _z(self, seconds: float) -> float:
-        return (math.log(max(seconds, 1e-6)) - math.log(self.median_s)) / self.sigma
+    @cached_property
+    def _all(self) -> tuple[Part, ...]:
+        return self.parts or ((1.0, math.log(self.median_s), self.sigma),)
 
     def survival(self, seconds: float) -> float:
         """Give the share of runs that take longer than this."""
-        return 0.5 * math.erfc(self._z(seconds) / math.sqrt(2.0))
+        x = math.log(max(seconds, 1e-6))
+        return sum(w * 0.5 * math.erfc((x - mu) / (s * math.sqrt(2.0))) for w, mu, s in self._all)
 
     def density(self, seconds: float) -> float:
         """Give the probability density, per second."""
-        z = self._z(seconds)
-        return math.exp(-0.5 * z * z) / (max(seconds, 1e-6) * self.sigma * math.sqrt(2.0 * math.pi))
+        at = max(seconds, 1e-6)
+        x = math.log(at)
+        total = sum(w * math.exp(-0.5 * ((x - mu) / s) ** 2) / s for w, mu, s in self._all)
+        return total / (at * math.sqrt(2.0 * math.pi))
 
     def quantile(self, share: float) -> float:
         """Give the duration, in seconds, which this share of runs does not exceed."""
-        return self.median_s * math.exp(self.sigma * _NORMAL.inv_cdf(share))
+        return self._exceeded_by(1.0 - share)
+
+    def _exceeded_by(self, left: float) -> float:
+        """Give the duration, in seconds, which this share of runs exceeds."""
+        # Of the upper tail, which a float could not tell from 1 in the far lower one.
+        z = -_NORMAL.inv_cdf(left)
+        if len(self._all) == 1:
+            return self.median_s * math.exp(self.sigma * z)
+        ends = [mu + s * z for _, mu, s in self._all]
+        low, high = min(ends), max(ends)
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            if self.survival(math.exp(middle)) > left:
+                low = middle
+            else:
+                high = middle
+        return math.exp(0.5 * (low + high))
 
     def expected(self, elapsed: float) -> float:
         """Give the median total duration, in seconds, of the runs that took at least `elapsed`."""
-        # The quantile of the share 1 - left/2, which a float could not tell from 1 in the far tail.
         left = self.survival(elapsed)
-        if left < 1e-300:
-            return elapsed
-        return max(self.median_s * math.exp(-self.sigma * _NORMAL.inv_cdf(left / 2.0)), elapsed)
+        return elapsed if left < _NOTHING else max(self._exceeded_by(left / 2.0), elapsed)
 
     def progress(self, elapsed: float) -> float:
         """Give a share between 0 and 0.97: never full early, and slower when a run is late."""
-        return min(max(elapsed, 0.0) / max(self.expected(elapsed), 1e-6), _NEVER_FULL)
+        passed = max(elapsed, 0.0)
+        if len(self._all) == 1:
+            return min(passed / max(self.expected(passed), 1e-6), _NEVER_FULL)
+        # Between two modes the expectation jumps, and the bar waits for it.
+        times, shares = self._bar
+        at = min(bisect_right(times, passed), len(times) - 1)
+        before = (0.0, 0.0) if at == 0 else (times[at - 1], shares[at - 1])
+        part = min(1.0, (passed - before[0]) / max(times[at] - before[0], 1e-9))
+        return min(before[1] + part * (shares[at] - before[1]), _NEVER_FULL)
+
+    @cached_property
+    def _bar(self) -> tuple[list[float], list[float]]:
+        low, high = self.quantile(0.001) / 4.0, self._exceeded_by(1e-4) * 4.0
+        times = [low * (high / low) ** (step / _STEPS) for step in range(_STEPS + 1)]
+        shares: list[float] = []
+        for at in times:
+            shares.append(max(at / max(self.expected(at), 1e-6), shares[-1] if shares else 0.0))
+        return times, shares
 
     def late(self, elapsed: float) -> bool:
         """Tell whether nine of ten runs are done by now."""
-        return elapsed > self.quantile(0.9)
+        return elapsed > self._ninth
 
     @cached_property
-    def _integral(self) -> float:
-        """The integral of sqrt(f S), by the trapezoid rule over the bulk of the distribution."""
-        steps = 240
-        low, high = self.quantile(1e-6), self.quantile(1.0 - 1e-6)
-        width = (high - low) / steps
-        values = [
-            math.sqrt(self.density(t) * self.survival(t))
-            for t in (low + width * i for i in range(steps + 1))
-        ]
-        return width * (sum(values) - 0.5 * (values[0] + values[-1]))
+    def _ninth(self) -> float:
+        return self.quantile(0.9)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """When to look at such a job."""
+        paced = self if self.sure else self._doubted
+        return Schedule.of(
+            paced.density,
+            paced.survival,
+            median_s=self.median_s,
+            first=paced.quantile(1e-3) / 2.0,
+            last=paced._exceeded_by(1e-5),  # noqa: SLF001 -- of the same class
+            sure=self.sure,
+        )
+
+    @property
+    def _doubted(self) -> Timing:
+        """The distribution to pace looks by while it may be wrong by any factor."""
+        broad = [(_DOUBT * weight, mu, _DOUBT_SIGMA * s) for weight, mu, s in self._all]
+        return Timing.mixed(
+            [*((weight * (1.0 - _DOUBT), mu, s) for weight, mu, s in self._all), *broad], sure=False
+        )
 
     def poll_interval(self, elapsed: float) -> float:
-        """Give the seconds until the next look at a job.
-
-        The mean delay aimed at is a fiftieth of the median, but 0.3 to 3 s. The wait is never much
-        longer than half of what has passed: a prior can be wrong, and a person likes to see early
-        that the job was taken up.
-        """
-        delay = min(max(self.median_s / 50.0, 0.3), 3.0)
-        scale = 2.0 * delay / self._integral
-        survival = self.survival(elapsed)
-        hazard = self.density(elapsed) / survival if survival > 1e-12 else 0.0
-        widest = min(max(self.median_s / 8.0, 1.0), 20.0, delay / 2.0 + max(elapsed, 0.0) / 2.0)
-        return min(max(scale / math.sqrt(hazard), delay / 2.0), widest) if hazard > 0 else widest
+        """Give the seconds until the next look at a job."""
+        return self.schedule.interval(elapsed)

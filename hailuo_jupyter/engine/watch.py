@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from hailuo_jupyter.engine.hand import Hand
 from hailuo_jupyter.engine.pace import back_off
 from hailuo_jupyter.engine.timing import Timing
@@ -17,10 +15,10 @@ _OVERDUE_INTERVAL = 60.0
 GRACE_S = 300.0
 
 #: Looks in vain, after that, until it is left to the person: the network may be down just now.
-_LAST_TRIES = 5
+LAST_TRIES = 5
 
-#: The first look comes after so many seconds at the latest.
-_FIRST_LOOK = 1.5
+#: The first look at a job that is older than this comes so soon, both in seconds.
+_TAKEN_OVER_S, _FIRST_LOOK_S = 5.0, 1.5
 
 _STATES = {"queued": State.QUEUED, "generating": State.GENERATING}
 
@@ -52,17 +50,17 @@ async def watch(hand: Hand, timing: Timing) -> str | None:
         passed = since.passed()
         over = passed > hand.provider.retention_s + GRACE_S
         # Never without having asked: a laptop may have slept until now.
-        if over and looks and (failures == 0 or failures >= _LAST_TRIES):
-            hand.park(_overdue(hand, passed))
+        if over and looks and (failures == 0 or failures >= LAST_TRIES):
+            hand.park(_unanswered(hand, passed) if failures else _overdue(hand, passed))
         interval = timing.poll_interval(passed)
-        if looks == 0:
+        if looks == 0 and passed > _TAKEN_OVER_S:
             # Whoever takes a run over looks at once: the clip may be about to expire.
-            interval = min(interval, _FIRST_LOOK)
+            interval = min(interval, _FIRST_LOOK_S)
         elif passed > hand.bench.deadline_s:
             interval = max(interval, _OVERDUE_INTERVAL)
         if failures:
             interval = back_off(failures) if over else max(interval, back_off(failures))
-        await asyncio.sleep(interval)
+        await hand.rest(interval)
         looks += 1
         call = hand.dialect.status(hand.job_id, hand.row.record.wire)
         news = await hand.ask(call, since, failures)
@@ -82,6 +80,17 @@ async def watch(hand: Hand, timing: Timing) -> str | None:
             hand.learned(state, "status", news)
         else:
             hand.note(None)
+
+
+def _unanswered(hand: Hand, passed: float) -> ProviderDown:
+    known = hand.row.record.problem
+    return ProviderDown(
+        f"{hand.provider.title} gave no usable answer about this clip until {passed / 60:.0f} minutes "
+        "after it was bought, which is longer than it keeps a result."
+        + (f" The last try ended so: {known.what}" if known else ""),
+        money="It was paid for, or will be; the clip may still be there.",
+        todo="Run '%hailuo resume' to ask once more, and look at the provider's history.",
+    )
 
 
 def _overdue(hand: Hand, passed: float) -> ProviderDown:

@@ -2,34 +2,29 @@
 
 Only a front end can change an open notebook. Ours attaches to this comm whenever it connects, says
 which notebook it has open and what that knows already, and is answered with what is newer; later it
-is told of each run that is submitted or ends. Nothing of it is needed for a run to go on.
+is told of each run that is submitted or ends. A person's rating comes the same way, and a cell that
+is to be inserted goes it. Nothing of it is needed for a run to go on.
 
-Messages, all with ``{"hailuo.sync": PROTOCOL, "version": …}``:
-
-- ``hello`` from a front end, on every connect and rename: ``id`` (the notebook's, or null), ``root``
-  and ``path``, ``known`` (revision by run id), ``shown`` (the runs of each output).
-- ``welcome`` to the front end whose session is ``client``, ``news`` to all that have ``notebook``
-  open: ``records``, and ``bundles`` for outputs that are behind.
+The messages, and how they may change without a new version of the protocol: `bridge_messages`. What
+each notebook lacks: `open_notebooks`.
 """
 
 from __future__ import annotations
 
 import contextvars
-import json
 import logging
-import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hailuo_jupyter import __version__
 from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.kernel import origin
-from hailuo_jupyter.kernel.origin import Audience, Notebook
+from hailuo_jupyter.kernel.bridge_messages import CAN, TARGET, Hello, Other, Rate, message, read
+from hailuo_jupyter.kernel.open_notebooks import OpenNotebooks, located
+from hailuo_jupyter.kernel.origin import Audience
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import BOUGHT, SETTLED
 
@@ -39,28 +34,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TARGET = "hailuo.sync"
-PROTOCOL = 1
-
 #: Seconds of an idle kernel after which a front end's extension would have said hello.
 _SILENCE_S = 4.0
-
-#: Runs of one notebook that are looked for in the log.
-_MOST_RUNS = 1000
 
 _UNSEEN = (
     "Record not in the notebook's metadata: JupyterLab extension not seen. "
     "'jupyter hailuo sync NOTEBOOK' puts it there later."
 )
-
-
-@dataclass
-class _Open:
-    """A notebook that some front end has open."""
-
-    folder: Path
-    known: set[str] = field(default_factory=set)
-    shown: dict[tuple[str, ...], bool] = field(default_factory=dict)  # runs of an output: embedded
 
 
 class Bridge:
@@ -76,7 +56,7 @@ class Bridge:
         self._ip = ip
         self._comm: Any = None
         self._context = contextvars.copy_context()
-        self._open: dict[str, _Open] = {}
+        self._open = OpenNotebooks()
         self._sent: dict[str, int] = {}
         self._engine: Engine | None = None
         self._leave: Callable[[], None] = lambda: None
@@ -126,6 +106,15 @@ class Bridge:
         self._speaker = speaker if said else None
         return said
 
+    def insert_below(self, text: str, cell_id: str | None) -> bool:
+        """Ask the front end whose request runs just now for a cell (see the module's function)."""
+        client = origin.parent(self._ip).get("header", {}).get("session", "")
+        heard = _heard.get(client)
+        if self._comm is None or heard is None or "insert" not in heard.can:
+            return False
+        self._send("insert", client=client, text=text, cell=cell_id)
+        return True
+
     # ── the comm ───────────────────────────────────────────────────────────────────────────────
 
     def _connect(self) -> None:
@@ -138,7 +127,7 @@ class Bridge:
 
         # Messages sent later, from other threads, carry the parent header of this cell.
         self._context = contextvars.copy_context()
-        self._comm = comm.create_comm(target_name=TARGET, data=self._message("open"))
+        self._comm = comm.create_comm(target_name=TARGET, data=message("open"))
         self._comm.on_msg(self._received)
 
     def _begins(self) -> None:
@@ -153,30 +142,36 @@ class Bridge:
             if (running := process.started()) is not None:
                 self.follow(running)  # runs that `generate` began, and nobody has shown
 
-    def _message(self, op: str, **content: Any) -> dict[str, Any]:
-        return {TARGET: PROTOCOL, "version": __version__, "op": op, **content}
-
     def _send(self, op: str, **content: Any) -> None:
-        message = self._message(op, **content)
-        self._context.copy().run(self._comm.send, data=message)
+        self._context.copy().run(self._comm.send, data=message(op, **content))
 
-    def _received(self, message: dict[str, Any]) -> None:
+    def _received(self, received: dict[str, Any]) -> None:
         """Take a front end's message; may be called on a thread of the kernel's own."""
-        data = message.get("content", {}).get("data", {})
-        client = message.get("header", {}).get("session")
-        if TARGET not in data or not isinstance(client, str):
+        said = read(received.get("content", {}).get("data"))
+        client = received.get("header", {}).get("session")
+        if said is None or not isinstance(client, str):
             return
-        if data[TARGET] != PROTOCOL:
+        if isinstance(said, Other):
             self._mismatch = (
                 f"Record not in the notebook's metadata: JupyterLab has hailuo-jupyter "
-                f"{data.get('version')}, the kernel has {__version__}. Install the same in both."
+                f"{said.version}, the kernel has {__version__}. Install the same in both."
             )
             self._send("other")  # by its version the front end knows, too
-        elif data.get("op") == "hello":
-            notebook = _notebook(data)
-            _heard[client] = str(data.get("version") or "")
+        elif isinstance(said, Hello):
+            notebook = located(said)
+            _heard.pop(client, None)  # the last one heard stands last
+            _heard[client] = said
             origin.tell(client, notebook)
-            self._in_turn(lambda: self._answer(client, notebook, data))
+            self._in_turn(
+                lambda: self._send(
+                    "welcome",
+                    client=client,
+                    can=CAN,
+                    **self._open.answer(notebook, said, self._with_log()),
+                )
+            )
+        else:
+            self._in_turn(lambda: self._rate(client, said))
 
     def _in_turn(self, work: Callable[[], None]) -> None:
         def guarded() -> None:
@@ -190,47 +185,18 @@ class Bridge:
         except RuntimeError:  # closed meanwhile
             logger.debug("a change came after the bridge was closed")
 
-    # ── answers and news ───────────────────────────────────────────────────────────────────────
+    # ── on the worker's thread ─────────────────────────────────────────────────────────────────
 
-    def _answer(self, client: str, notebook: Notebook, data: dict[str, Any]) -> None:
-        known, shown = _known(data.get("known")), list(_shown(data.get("shown")))
-        place = self._open.setdefault(notebook.id, _Open(notebook.folder))
-        place.folder = notebook.folder
-        place.known |= set(known)
-        place.shown |= {runs: embed for runs, _, embed in shown}
-        rows = self._rows(notebook.id, known)
-        newer = {row.run_id: row for row in rows if row.revision > known.get(row.run_id, 0)}
-        latest = {row.run_id: row.revision for row in rows}
-        behind = {
-            runs: embed
-            for runs, revisions, embed in shown
-            if any(latest.get(run, 0) > at for run, at in zip(runs, revisions, strict=True))
-        }
-        self._send(
-            "welcome",
-            client=client,
-            notebook=notebook.id,
-            records=[json.loads(row.record_json) for row in newer.values()],
-            bundles=self._bundles(behind, notebook.folder),
-        )
-
-    def _rows(self, notebook_id: str, known: Iterable[str]) -> list[Row]:
-        """Give the runs of a notebook, and those of others that it shows."""
+    def _with_log(self) -> Engine | None:
+        """Give the engine, which is followed from here on; None where there is no log yet."""
         settings = Hailuo.instance()
         if not any(settings.run_log_path(demo=demo).is_file() for demo in (False, True)):
-            return []
+            return None
         from hailuo_jupyter.engine import process
 
         engine = process.engine()
         self.follow(engine)
-        found: dict[str, Row] = {}
-        for log in engine.logs():
-            for row in log.recent(_MOST_RUNS, notebook_id=notebook_id, states=BOUGHT | SETTLED):
-                found[row.run_id] = row
-            for run_id in known:
-                if run_id not in found and (shown := log.find(run_id)):
-                    found[run_id] = shown
-        return list(found.values())
+        return engine
 
     def _changed(self, row: Row) -> None:
         """Tell of a run that was bought or has ended; not of each step in between.
@@ -244,43 +210,31 @@ class Bridge:
             self._in_turn(lambda: self._tell(row))
 
     def _tell(self, row: Row) -> None:
-        record = json.loads(row.record_json)
-        others = [key for key, place in self._open.items() if row.run_id in place.known]
-        for notebook_id in dict.fromkeys((row.notebook_id, *others)):
-            place = self._open.get(notebook_id or "")
-            behind = {}
-            if place is not None:
-                place.known.add(row.run_id)
-                if row.state in SETTLED:
-                    behind = {key: how for key, how in place.shown.items() if row.run_id in key}
-            bundles = self._bundles(behind, place.folder) if place else []
-            self._send("news", client=None, notebook=notebook_id, records=[record], bundles=bundles)
+        for content in self._open.news(row, self._engine):
+            self._send("news", client=None, **content)
 
-    def _bundles(self, shown: dict[tuple[str, ...], bool], folder: Path) -> list[dict[str, Any]]:
-        """Draw outputs anew, as far as the log knows their runs."""
-        if self._engine is None or not shown:
-            return []
-        from hailuo_jupyter.kernel.display import bundle_now
+    def _rate(self, client: str, said: Rate) -> None:
+        """Keep a person's rating; whoever shows the run is told of its new record."""
+        from hailuo_jupyter.kernel.annotate import rate
 
-        found = []
-        for ids, embed in shown.items():
-            try:
-                runs = [self._engine.run(run_id) for run_id in ids]
-                found.append(bundle_now(self._engine, runs, folder, embed=embed))
-            except (HailuoError, ValueError):
-                logger.debug("an output of runs %s was not drawn", ", ".join(ids))
-        return found
+        try:
+            rate(said.run_id, said.rating)
+        except (HailuoError, ValueError) as error:
+            self._send("notice", client=client, sentence=f"The rating is not kept. {error}")
+            return
+        if (engine := self._with_log()) is not None:
+            self._changed(engine.row(said.run_id))
 
 
 _bridge: Bridge | None = None
 
-#: Version of the lab extension in each front end that has said hello, by client session.
-_heard: dict[str, str] = {}
+#: What each front end said last, by client session.
+_heard: dict[str, Hello] = {}
 
 
 def heard_version() -> str:
     """Give the version of the front end that was heard last; empty where none was."""
-    return next(reversed(_heard.values()), "")
+    return next(reversed(_heard.values())).version if _heard else ""
 
 
 def open_bridge(ip: Any) -> None:
@@ -309,38 +263,22 @@ def remark(speaker: object) -> str:
     return "" if _bridge is None else _bridge.remark(speaker)
 
 
-def _notebook(data: dict[str, Any]) -> Notebook:
-    """Find the notebook that a front end tells of on this machine.
+def insert_below(text: str, cell_id: str | None) -> bool:
+    """Ask the front end for a new code cell. It is inserted and shown, and never run.
 
-    Its path starts at the server's root. The kernel has been told its whole path once, at its
-    start, which stays true until somebody renames the notebook.
+    It goes into the notebook whose front end has sent what the kernel works on just now: a cell, or
+    a click in a widget. Call it on the thread that has been given that to do.
+
+    Parameters
+    ----------
+    text
+        The cell's source.
+    cell_id
+        Of the cell that it is to follow; None, or an id that is not there: below the active one.
+
+    Returns
+    -------
+    bool
+        Whether a front end that can do it was asked. False where none has said hello.
     """
-    root, path, given = data.get("root"), data.get("path"), data.get("id")
-    first = os.environ.get("JPY_SESSION_NAME", "")
-    found: Path | None = None
-    if isinstance(path, str) and path.endswith(".ipynb") and isinstance(root, str):
-        for whole in (Path(first), Path(root or "/").expanduser() / path):
-            if whole.is_absolute() and whole.as_posix().endswith(f"/{path}") and whole.is_file():
-                found = whole
-                break
-    notebook_id = given if isinstance(given, str) and 0 < len(given) <= 64 else None
-    if found is None:
-        known = origin.notebook()
-        return Notebook(notebook_id or known.id, known.path, known.folder)
-    return Notebook(notebook_id or origin.made_of_path(found), found, found.parent)
-
-
-def _known(value: Any) -> dict[str, int]:
-    if not isinstance(value, dict):
-        return {}
-    return {run_id: at for run_id, at in value.items() if isinstance(at, int)}
-
-
-def _shown(value: Any) -> Iterator[tuple[tuple[str, ...], list[int], bool]]:
-    """Give the runs of each output, their revisions, and whether the clips are embedded."""
-    for each in value if isinstance(value, list) else ():
-        try:
-            runs = tuple(str(run_id) for run_id, _ in each["runs"])
-            yield runs, [int(at) for _, at in each["runs"]], each.get("embed") is True
-        except (TypeError, ValueError, KeyError, AttributeError):
-            logger.debug("an output was told of in an unknown way")
+    return False if _bridge is None else _bridge.insert_below(text, cell_id)

@@ -31,15 +31,23 @@ COLOURS = {
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def bundle(views: Sequence[RunView], *, card_model_id: str | None = None) -> dict[str, Any]:
+#: What is left of a panel where its form cannot be: in a file, without its kernel.
+_PANEL = "Hailuo panel: a form that needs a running kernel. Run the cell to get it again."
+
+
+def bundle(
+    views: Sequence[RunView], *, card_model_id: str | None = None, panel: str | None = None
+) -> dict[str, Any]:
     """Make the bundle of an output that shows runs.
 
     Parameters
     ----------
     views
-        What is shown, in order; at least one.
+        What is shown, in order; at least one, but for a panel.
     card_model_id
-        Model of the live card, while there is one.
+        Model of the live card or of the form, while there is one.
+    panel
+        Id of the panel whose output it is; its runs become more with time.
 
     Returns
     -------
@@ -47,10 +55,14 @@ def bundle(views: Sequence[RunView], *, card_model_id: str | None = None) -> dic
         From MIME type to content. Without a card it is static.
     """
     records = [json.loads(view.record_json) for view in views]
+    said = _PANEL if panel is not None and (card_model_id is not None or not views) else ""
+    shown: dict[str, Any] = records[0] if len(records) == 1 else {"runs": records}
+    if panel is not None:
+        shown = {"panel": panel, "runs": records}
     data: dict[str, Any] = {
-        "text/plain": "\n".join(line(view) for view in views),
-        "text/html": html(views),
-        MIME: records[0] if len(records) == 1 else {"runs": records},
+        "text/plain": "\n".join(filter(None, (*(line(view) for view in views), said))),
+        "text/html": html(views, said),
+        MIME: shown,
     }
     if card_model_id is not None:
         data[_WIDGET] = {"version_major": 2, "version_minor": 0, "model_id": card_model_id}
@@ -70,10 +82,18 @@ def line(view: RunView) -> str:
     return " ".join(f"{said}. {told}".split())
 
 
-def html(views: Sequence[RunView]) -> str:
-    """Give the static twin of runs: clock times only, nothing that would be frozen in a file."""
+def html(views: Sequence[RunView], said: str = "") -> str:
+    """Give the static twin of runs: clock times only, nothing that would be frozen in a file.
+
+    Parameters
+    ----------
+    views
+        The runs, in order.
+    said
+        A line below them.
+    """
     shown = [(view, _src(view), _record(view)) for view in views]
-    return templates().get_template("bundle.html.j2").render(shown=shown)
+    return templates().get_template("bundle.html.j2").render(shown=shown, said=said)
 
 
 @cache

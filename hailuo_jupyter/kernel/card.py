@@ -35,6 +35,11 @@ class Card:
         )
         self.model_id: str = self._row.model_id
 
+    @property
+    def widget(self) -> GridBox:
+        """The card itself, for a form that shows it among its own parts."""
+        return self._row
+
     def update(self, views: Sequence[RunView]) -> None:
         """Set what has changed, and nothing else; may be called from any thread.
 

@@ -9,10 +9,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 from hailuo_jupyter.kernel.words import harmless
+from hailuo_jupyter.record import ClipRecord
 from hailuo_jupyter.runlog.log import Row
 from hailuo_jupyter.states import State
 
-_GONE = "The clip's file is no longer in its folder. Run the cell again to fetch it."
+_GONE = (
+    "The clip is no longer in its folder {folder}. If the folder was moved, 'jupyter hailuo relink "
+    "FOLDER' finds it; else run the cell again, to fetch it while the provider keeps it."
+)
+_DELETED = (
+    "The clip was deleted from its folder {folder} by 'jupyter hailuo prune' on {day}. Running the "
+    "cell again fetches it while the provider keeps it; --new buys another."
+)
 _OUTSIDE = (
     "The clip lies outside this notebook's folder, so it cannot be played here. "
     "Run the cell with --embed to store it in the notebook."
@@ -80,8 +88,16 @@ def clip_view(
         width=clip.width,
         height=clip.height,
         poster=f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}" if poster else "",
-        absent=_GONE if not there else "" if linked or embed else _OUTSIDE,
+        absent=_gone(row, clip) if not there else "" if linked or embed else _OUTSIDE,
     )
+
+
+def _gone(row: Row, clip: ClipRecord) -> str:
+    # The folder's name alone: an output travels, and is to tell nobody how a disk is laid out.
+    folder = harmless(row.folder.name)
+    if clip.deleted is None:
+        return _GONE.format(folder=folder)
+    return _DELETED.format(folder=folder, day=clip.deleted[:10])
 
 
 def _inside(path: Path, base: Path | None) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
@@ -38,7 +39,9 @@ def make_matcher(run_ids: Callable[[], Sequence[str]]) -> Callable[[CompletionCo
         before = context.line_with_cursor[: context.cursor_position]
         if found[1] == "%%" and context.cursor_line > 0:
             return _in_prompt(before, context.token)
-        candidates = _of_cell(before) if found[1] == "%%" else _of_line(before, run_ids)
+        candidates = (
+            _of_options(before, CELL_OPTIONS) if found[1] == "%%" else _of_line(before, run_ids)
+        )
         if candidates is None:
             return {"completions": []}
         word = "" if before.endswith((" ", "=")) else before.split()[-1].rpartition("=")[2]
@@ -65,21 +68,21 @@ def _in_prompt(before: str, token: str) -> dict[str, Any]:
     return {"completions": [SimpleCompletion(token, type="text")], "suppress": True}
 
 
-def _of_cell(before: str) -> Candidates | None:
-    """Give what may follow on the option line; None leaves it to IPython's own file matcher."""
+def _of_options(before: str, options: Sequence[Option]) -> Candidates | None:
+    """Give what may follow on an option line; None leaves it to IPython's own file matcher."""
     words = before.split()
     complete = words if before.endswith(" ") else words[:-1]
     partial = "" if before.endswith(" ") else words[-1]
     name = partial[2:].partition("=")[0] if partial.startswith("--") and "=" in partial else ""
     if not name and complete and complete[-1].startswith("--") and "=" not in complete[-1]:
         name = complete[-1][2:]
-    option = next((each for each in CELL_OPTIONS if each.name == name), None)
+    option = next((each for each in options if each.name == name), None)
     if option is not None and option.takes is not Takes.NOTHING:
         return _values(option)
     written = {word[2:].partition("=")[0] for word in complete if word.startswith("--")}
     return [
         (f"--{each.name}", "param")
-        for each in CELL_OPTIONS
+        for each in options
         if each.takes is Takes.MANY or each.name not in written
     ]
 
@@ -88,7 +91,7 @@ def _values(option: Option) -> Candidates | None:
     return None if option.takes is Takes.FILE else [(choice, "value") for choice in option.choices]
 
 
-def _of_line(before: str, run_ids: Callable[[], Sequence[str]]) -> Candidates:
+def _of_line(before: str, run_ids: Callable[[], Sequence[str]]) -> Candidates | None:
     words = before.split()
     complete = words if before.endswith(" ") else words[:-1]
     if len(complete) <= 1:
@@ -96,8 +99,10 @@ def _of_line(before: str, run_ids: Callable[[], Sequence[str]]) -> Candidates:
     command = COMMANDS.get(complete[1])
     if command is None:
         return []
+    named = len(complete) > 2 or not (command.takes_run or command.takes_provider)
+    if named or words[-1].startswith("--"):
+        home = import_module(f"hailuo_jupyter.kernel.commands.{command.home}")
+        return _of_options(before, home.OPTIONS.get(complete[1], ()))
     if command.takes_run:
         return [(run_id, "value") for run_id in run_ids()]
-    if command.takes_provider:
-        return [(name, "value") for name in ("segmind", "aimlapi")]
-    return []
+    return [(name, "value") for name in ("segmind", "aimlapi")]

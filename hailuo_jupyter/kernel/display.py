@@ -10,9 +10,10 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from hailuo_jupyter import media
@@ -27,6 +28,9 @@ from hailuo_jupyter.kernel.view import RunView, view
 from hailuo_jupyter.runlog.log import Row
 from hailuo_jupyter.states import SETTLED, State
 
+if TYPE_CHECKING:
+    from hailuo_jupyter.kernel.card import Card
+
 logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at a card's clock.
@@ -38,6 +42,16 @@ _kept: list[Showing] = []
 
 #: Displays that follow their runs just now, by these runs.
 _kept_up: dict[tuple[str, ...], Showing] = {}
+
+#: Whoever shows runs within an output of its own: gives its bundle if it shows these runs.
+_whole: list[Callable[[tuple[str, ...]], dict[str, Any] | None]] = []
+
+
+class Surface(Protocol):
+    """Where a `Showing` puts what it shows, if not into a display of its own."""
+
+    def put(self, views: Sequence[RunView], card: Card | None) -> None:
+        """Take the runs as they stand now, and their live card while there is one."""
 
 
 def show(
@@ -99,6 +113,38 @@ def bundle_now(
     return showing.bundle()
 
 
+def bundles_now(
+    engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False
+) -> list[dict[str, Any]]:
+    """Give what outputs of these runs are to hold now: a form's whole output, and one of its own.
+
+    Parameters
+    ----------
+    engine, runs, base, embed
+        See `Showing`.
+    """
+    ids = tuple(run.run_id for run in runs)
+    whole = [data for draw in tuple(_whole) if (data := draw(ids)) is not None]
+    return [*whole, bundle_now(engine, runs, base, embed=embed)]
+
+
+def within(draw: Callable[[tuple[str, ...]], dict[str, Any] | None]) -> Callable[[], None]:
+    """Have `bundles_now` ask a form for the bundle of its output.
+
+    Parameters
+    ----------
+    draw
+        Given the ids of an output's runs, gives the form's bundle if that shows them, else None.
+
+    Returns
+    -------
+    callable
+        Ends it.
+    """
+    _whole.append(draw)
+    return lambda: _whole.remove(draw)
+
+
 def bring_up_to_date() -> None:
     """Wait, on the main thread, for the runs of every display that was kept, and update it.
 
@@ -126,6 +172,8 @@ class Showing:
         Put the clips themselves into the output.
     saved
         Ids of runs that are shown again instead of bought.
+    surface
+        Where it is shown; None for a display of its own in the running cell.
     """
 
     def __init__(
@@ -137,14 +185,17 @@ class Showing:
         *,
         embed: bool = False,
         saved: frozenset[str] = frozenset(),
+        surface: Surface | None = None,
     ) -> None:
         self._engine, self._runs, self._audience = engine, tuple(runs), audience
+        self._surface = surface
         self._base, self._embed, self._saved = base, embed, saved
         self._display_id = uuid4().hex
         self._posters: dict[str, bytes | None] = {}
         self._timings = {run.run_id: engine.timing(engine.row(run.run_id)) for run in runs}
         self._shown: tuple[tuple[str, int, bool], ...] = ()
-        self._card: Any = None
+        self._card: Card | None = None
+        self._following: Future[None] | None = None
         self._lock = threading.Lock()
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────
@@ -193,7 +244,7 @@ class Showing:
     def _live(rows: Sequence[Row]) -> bool:
         return any(row.state not in SETTLED and row.owner is not None for row in rows)
 
-    def _refresh(self, publish: Callable[[dict[str, Any]], None]) -> bool:
+    def _refresh(self, publish: Callable[[Sequence[RunView], Card | None], None]) -> bool:
         """Bring card and bundle up to date; the bundle only where a revision has changed."""
         with self._lock:
             rows = self._rows()
@@ -204,8 +255,7 @@ class Showing:
             shown = tuple((row.run_id, row.revision, row.owner is not None) for row in rows)
             if shown != self._shown:
                 self._shown = shown
-                card = self._card if live else None
-                publish(bundle(views, card_model_id=card.model_id if card else None))
+                publish(views, self._card if live else None)
             if not live and self._card is not None:
                 # Only now, since a page would show a gap where a model is gone too early.
                 self._card.close()
@@ -223,11 +273,16 @@ class Showing:
                 logger.debug("there is no live card without ipywidgets")
             else:
                 self._card = Card(self._views(self._rows()))
-        live = self._refresh(self._first)
-        if self._audience is Audience.FRONT_END and not self._ended(live):
+        self._refresh(self._first)
+        if self._audience is Audience.FRONT_END:
             # Spawned from the cell, the coroutine carries the cell's context, by which ipykernel 7
             # finds the parent header of what is sent.
-            self._engine.spawn(self._keep_up())
+            self._following = self._engine.spawn(self._keep_up())
+
+    def stop(self) -> None:
+        """Keep the output up to date no longer; its runs go on."""
+        if self._following is not None:
+            self._following.cancel()
 
     def follow(self) -> None:
         """Wait, on the main thread, until the runs have ended, updating the output meanwhile.
@@ -242,39 +297,45 @@ class Showing:
         self._refresh(self._again)
         return run.done
 
-    def _first(self, data: dict[str, Any]) -> None:
+    def _first(self, views: Sequence[RunView], card: Card | None) -> None:
         from IPython.display import display
 
+        if self._surface is not None:
+            self._surface.put(views, card)
+            return
+        data = bundle(views, card_model_id=card.model_id if card else None)
         if self._audience is Audience.TERMINAL:
             print(data["text/plain"])  # noqa: T201 - a terminal's display, on the main thread
         else:
             display(data, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
 
-    def _again(self, data: dict[str, Any]) -> None:
+    def _again(self, views: Sequence[RunView], card: Card | None) -> None:
         from IPython.display import update_display
 
+        if self._surface is not None:
+            self._surface.put(views, card)
+            return
+        data = bundle(views, card_model_id=card.model_id if card else None)
         try:
             update_display(data, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
         except LookupError:
             # ipykernel 7.0 has no parent header outside a cell; the next update may have one.
             logger.debug("an update of display %s was not sent", self._display_id)
 
-    def _ended(self, live: bool) -> bool:
-        return not live and all(row.state is State.COMPLETED for row in self._rows())
-
     async def _keep_up(self) -> None:
         """Follow the runs on the engine's loop: at once when a state changes, else each second."""
         wake = asyncio.Event()
         leave = [self._engine.listen(run.run_id, lambda _row: wake.set()) for run in self._runs]
         key = tuple(run.run_id for run in self._runs)
-        _kept_up[key] = self
+        if self._surface is None:
+            _kept_up[key] = self
         try:
-            live = True
-            while not self._ended(live):
+            while True:
                 # PyAV makes the poster, and messages are sent: neither belongs on the loop's thread.
                 live = await asyncio.to_thread(self._refresh, self._again)
                 try:
-                    # A run that waits for the person may be resumed: its output then goes on.
+                    # A run that waits for the person may be resumed, and one that has ended may be
+                    # rated, tagged or fetched again: its output then goes on.
                     await asyncio.wait_for(wake.wait(), _TICK_S if live else None)
                 except TimeoutError:
                     continue

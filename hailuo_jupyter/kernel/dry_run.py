@@ -57,8 +57,12 @@ def price_words(price: Price, count: int = 1) -> str:
     if price.kind == "free":
         return "Price: free (demo)."
     if price.low is None or price.high is None:
-        return f"Price: unknown; nobody publishes it ({price.source})."
+        return "Price: unknown; nobody publishes it" + (
+            f" ({price.source})." if price.source else "."
+        )
     low, high = usd(price.low * count), usd(price.high * count)
     amount = f"{low} USD" if low == high else f"{low} to {high} USD"
     clips = "a clip" if count == 1 else f"{count} clips"
+    if price.kind == "user":
+        return f"Price: about {amount} for {clips} ({price.source})."
     return f"Price: about {amount} for {clips} ({price.kind}, {price.as_of}: {price.source})."

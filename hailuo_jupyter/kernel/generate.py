@@ -16,6 +16,7 @@ from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, KeyMissing, OptionError, from_problem
 from hailuo_jupyter.kernel import origin
 from hailuo_jupyter.offer import Provider
+from hailuo_jupyter.own_prices import with_own_prices
 from hailuo_jupyter.record import OriginRecord
 from hailuo_jupyter.request import Request, build
 from hailuo_jupyter.settings import Hailuo
@@ -42,6 +43,8 @@ class Wish:
         The provider's own choices by name; None counts as not given.
     image, last_image
         First and last frame: path, URL, bytes, PIL image, numpy array, or None.
+    yes
+        Send under a budget, though nobody knows the price.
     """
 
     prompt: str
@@ -59,6 +62,7 @@ class Wish:
     parent: str | None = None
     sweep: str | None = None
     position: int | None = None
+    yes: bool = False
 
 
 def choose_provider(settings: Hailuo, named: str | None, folder: Path) -> tuple[Provider, str]:
@@ -77,9 +81,10 @@ def choose_provider(settings: Hailuo, named: str | None, folder: Path) -> tuple[
         If none is named and there is no key for any.
     """
     if chosen := (named or settings.provider):
-        return catalogue.provider(
+        found = catalogue.provider(
             chosen, demo_dialect=settings.demo_dialect, demo_speed=settings.demo_speed
-        ), ""
+        )
+        return with_own_prices(found, settings.prices_usd), ""
     with_key = [p for p in catalogue.providers() if keys.find(p.name, p.key_variables, folder)]
     if not with_key:
         variables = " or ".join(p.key_variables[0] for p in catalogue.providers())
@@ -89,9 +94,9 @@ def choose_provider(settings: Hailuo, named: str | None, folder: Path) -> tuple[
             todo=f"Set {variables}, or run '%hailuo key PROVIDER'; --provider demo needs no key and "
             "costs nothing.",
         )
+    chosen_one = with_own_prices(with_key[0], settings.prices_usd)
     if len(with_key) == 1:
-        return with_key[0], ""
-    chosen_one = with_key[0]
+        return chosen_one, ""
     others = ", ".join(p.name for p in with_key[1:])
     remark = (
         f"There are keys for {chosen_one.name} and {others}; {chosen_one.name} is used. "
@@ -121,6 +126,21 @@ def request_of(wish: Wish, provider: Provider, settings: Hailuo, folder: Path) -
     )
 
 
+def check_count(count: int) -> None:
+    """Check how many runs are wanted.
+
+    Raises
+    ------
+    OptionError
+        If they are none, or too many for one act.
+    """
+    if not 1 <= count <= MOST_AT_ONCE:
+        raise OptionError(
+            f"The count is {count}, and has to be from 1 to {MOST_AT_ONCE}.",
+            money=NOTHING_SENT,
+        )
+
+
 def output_folder(settings: Hailuo, given: str | Path | None, folder: Path) -> Path:
     """Give the absolute output folder; a relative one starts at the notebook's folder.
 
@@ -130,31 +150,34 @@ def output_folder(settings: Hailuo, given: str | Path | None, folder: Path) -> P
         If it can be no path.
     """
     text = str(given or settings.output_dir)
-    if "\0" in text or not text.strip():
-        raise OptionError("The output folder's name can be no path.", money=NOTHING_SENT)
-    return (folder / Path(text).expanduser()).resolve()
+    try:
+        if "\0" not in text and text.strip():
+            return (folder / Path(text).expanduser()).resolve()
+    except (RuntimeError, OSError):  # there is no such user, or the links lead in a circle
+        pass
+    raise OptionError(
+        "The output folder's name can be no path.",
+        money=NOTHING_SENT,
+        todo="Name another one with --output.",
+    )
 
 
-def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[Placed], str]:
-    """Check a wish, decide what it needs, and set it going.
+def order_of(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Order, str]:
+    """Check a wish, and make the order of it; nothing is set going.
 
     Returns
     -------
-    engine, placed, remark
-        The runs, the oldest first, and what has to be said aloud about the choice of provider.
+    order, remark
+        The remark is what has to be said aloud about the choice of provider.
 
     Raises
     ------
     HailuoError
-        Whatever stands in the way; nothing was sent then.
+        Whatever is wrong with it.
     """
     settings = settings or Hailuo.instance()
     notebook, shell = origin.notebook(), origin.shell()
-    if not 1 <= wish.count <= MOST_AT_ONCE:
-        raise OptionError(
-            f"The count is {wish.count}, and has to be from 1 to {MOST_AT_ONCE}.",
-            money=NOTHING_SENT,
-        )
+    check_count(wish.count)
     provider, remark = choose_provider(settings, wish.provider, notebook.folder)
     request = request_of(wish, provider, settings, notebook.folder)
     cell_id, source = origin.cell(shell)
@@ -170,6 +193,7 @@ def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[P
         ),
         count=wish.count,
         new=wish.new,
+        yes=wish.yes,
         tags=tuple(wish.tags),
         note=wish.note,
         name=wish.name,
@@ -178,6 +202,23 @@ def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[P
         position=wish.position,
         key_folder=notebook.folder,
     )
+    return order, remark
+
+
+def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[Placed], str]:
+    """Check a wish, decide what it needs, and set it going.
+
+    Returns
+    -------
+    engine, placed, remark
+        The runs, the oldest first, and what has to be said aloud about the choice of provider.
+
+    Raises
+    ------
+    HailuoError
+        Whatever stands in the way; nothing was sent then.
+    """
+    order, remark = order_of(wish, settings=settings)
     engine = process.engine()
     return engine, engine.place(order), remark
 
@@ -236,6 +277,7 @@ def generate(
     prompt_optimizer: bool = True,
     count: int = 1,
     new: bool = False,
+    yes: bool = False,
     wait: bool = False,
     output: str | Path | None = None,
     tags: Sequence[str] = (),
@@ -262,6 +304,9 @@ def generate(
         Runs of this request wanted in this notebook, 1 to 20; only what is missing is bought.
     new
         Buy, even where the notebook has such a run already.
+    yes
+        Send under a budget (``Hailuo.budget_notebook_usd``, ``Hailuo.budget_day_usd``), though nobody
+        publishes what the clip costs.
     wait
         Return when the clips are there; else when the provider has answered, after 2 s at the latest.
     output
@@ -293,12 +338,33 @@ def generate(
         name,
         tags,
         note,
+        yes=yes,
     )
     engine, placed, _ = place(wish)
+    return handed(engine, placed, began, wait=wait)
+
+
+def handed(
+    engine: Engine, placed: Sequence[Placed], began: float, *, wait: bool
+) -> Run | list[Run]:
+    """Give what was placed as Python code gets it: one run, or a list of several.
+
+    Parameters
+    ----------
+    engine, placed, began
+        See `answered`.
+    wait
+        Return when the clips are there.
+
+    Raises
+    ------
+    HailuoError
+        If a run was refused by now, or (with `wait`) did not end well.
+    """
     if error := answered(engine, placed, began):
         raise error
     runs = [each.run for each in placed]
     if wait:
         for run in runs:
             run.wait()
-    return runs if count > 1 else runs[0]
+    return runs if len(runs) > 1 else runs[0]

@@ -30,6 +30,7 @@ CELL_OPTIONS = (
     ),
     Option("wait", Takes.NOTHING, "return when the clip is there"),
     Option("new", Takes.NOTHING, "buy, even where the notebook has such a run already"),
+    Option("yes", Takes.NOTHING, "send under a budget, though nobody publishes the price"),
     Option("embed", Takes.NOTHING, "store the clip in the notebook too (several MB)"),
     Option("output", Takes.FILE, "folder for clips and records", "DIR"),
     Option("tag", Takes.MANY, "a tag for the record; may be repeated", "T"),
@@ -83,8 +84,6 @@ def run_cell(line: str, cell: str, ip: Any) -> None:
         print(options.help_text(CELL_USAGE, CELL_OPTIONS))  # noqa: T201
         return
 
-    from hailuo_jupyter.kernel import generate
-
     wish, settings = wish_of(read, cell, ip.user_ns), Hailuo.instance()
     if origin.new_take(ip):
         wish = replace(wish, new=True)
@@ -93,6 +92,32 @@ def run_cell(line: str, cell: str, ip: Any) -> None:
 
         dry_run.show(wish, settings)
         return
+    place(wish, settings, read, ip, began)
+
+
+def place(wish: Any, settings: Hailuo, read: options.Line, ip: Any, began: float) -> None:
+    """Set a wish going and show its runs, as the option line wants it.
+
+    Parameters
+    ----------
+    wish
+        A `generate.Wish`.
+    settings
+        What is in force for it.
+    read
+        The option line: ``--wait`` and ``--embed``.
+    ip
+        The shell.
+    began
+        `time.monotonic` at the start of the cell.
+
+    Raises
+    ------
+    HailuoError
+        Whatever stands in the way, or a refusal.
+    """
+    from hailuo_jupyter.kernel import generate
+
     engine, placed, remark = generate.place(wish, settings=settings)
     if remark:
         print(remark)  # noqa: T201
@@ -149,6 +174,7 @@ def wish_of(read: options.Line, cell: str, namespace: dict[str, Any]) -> Any:
         output=text("output"),
         count=options.whole_number("count", text("count"), 1, most=MOST_AT_ONCE),
         new=read.flag("new"),
+        yes=read.flag("yes"),
         name=name,
         tags=tuple(fill(tag, namespace) for tag in read.many("tag")),
         note=text("note"),

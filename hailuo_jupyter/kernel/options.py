@@ -62,7 +62,8 @@ def words_of(line: str) -> list[str]:
     """Split an option line into words.
 
     Quotes, single or double, keep spaces together and are taken off; a backslash stays, since it
-    belongs to Windows paths. ``"a b"`` and ``--note="a b"`` both hold ``a b``.
+    belongs to Windows paths. ``"a b"`` and ``--note="a b"`` both hold ``a b``. Within quotes the
+    same quote written twice stands for itself: ``'it''s so'`` holds ``it's so``.
 
     Raises
     ------
@@ -71,12 +72,16 @@ def words_of(line: str) -> list[str]:
     """
     words: list[str] = []
     word, quote, started = "", "", False
-    for char in line:
+    rest = iter(enumerate(line, 1))
+    for at, char in rest:
         if quote:
-            if char == quote:
-                quote = ""
-            else:
+            if char != quote:
                 word += char
+            elif line[at : at + 1] == quote:
+                word += char
+                next(rest)
+            else:
+                quote = ""
         elif char in "\"'" and (not word or word.endswith("=")):
             # A quote inside a word is an apostrophe.
             quote, started = char, True
@@ -95,6 +100,26 @@ def words_of(line: str) -> list[str]:
     if word or started:
         words.append(word)
     return words
+
+
+def quoted(value: str) -> str:
+    """Write a value so that `words_of` gives it back as one word.
+
+    Raises
+    ------
+    OptionError
+        If it holds a line break: the option line is one line.
+    """
+    if value.splitlines() not in ([], [value]):
+        raise OptionError(
+            f"The value {value[:40]!a} has a line break, and the option line is one line.",
+            money=NOTHING_SENT,
+            todo="Write it on one line.",
+        )
+    if value and not any(char.isspace() or char in "\"'" for char in value):
+        return value
+    quote = "'" if '"' in value and "'" not in value else '"'
+    return quote + value.replace(quote, quote * 2) + quote
 
 
 def read(words: Sequence[str], options: Sequence[Option]) -> Line:

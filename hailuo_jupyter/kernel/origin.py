@@ -6,6 +6,9 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -51,6 +54,50 @@ class Notebook:
     id: str
     path: Path | None
     folder: Path
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell of a notebook, which a form in its output speaks for long after it was run.
+
+    Parameters
+    ----------
+    notebook
+        As it was when the cell ran.
+    cell_id, source
+        Its id, and the sha256 of its source, as far as they are known.
+    """
+
+    notebook: Notebook
+    cell_id: str | None
+    source: str | None
+
+
+#: For whom a form's handlers and threads act; they have no running cell of their own.
+_acting_for: ContextVar[Place | None] = ContextVar("hailuo_acting_for", default=None)
+
+
+def here(ip: Any | None) -> Place:
+    """Give the running cell."""
+    return Place(notebook(), *cell(ip))
+
+
+@contextmanager
+def acting_for(place: Place) -> Iterator[None]:
+    """Have `notebook` and `cell` answer for another cell than the running one, in this context.
+
+    Parameters
+    ----------
+    place
+        The cell. Its notebook may have been renamed since; then a front end has told of it.
+    """
+    told = (each for each in reversed(tuple(_told.values())) if each.id == place.notebook.id)
+    now = Place(next(told, place.notebook), place.cell_id, place.source)
+    token = _acting_for.set(now)
+    try:
+        yield
+    finally:
+        _acting_for.reset(token)
 
 
 def shell() -> Any | None:
@@ -117,6 +164,8 @@ def notebook() -> Notebook:
     the path; or else one made of the working folder, which is the scope of scripts and of executors
     that tell nothing.
     """
+    if (place := _acting_for.get()) is not None:
+        return place.notebook
     folder = Path.cwd()
     named = os.environ.get(NOTEBOOK_PATH) or os.environ.get("JPY_SESSION_NAME", "")
     path = Path(named) if named.endswith(".ipynb") else None
@@ -138,6 +187,11 @@ def new_take(ip: Any) -> bool:
     return parent(ip).get("metadata", {}).get("hailuo_new") is True
 
 
+def notebook_at(path: Path) -> Notebook:
+    """Give the notebook that a file holds, by the id written in it or else the one it goes by."""
+    return Notebook(_written_in(path) or made_of_path(path), path, path.parent)
+
+
 def made_of_path(path: Path) -> str:
     """Give the id that a notebook without one goes by."""
     return _made_of(f"notebook:{path}")
@@ -157,6 +211,8 @@ def _written_in(path: Path) -> str | None:
 
 def cell(ip: Any | None) -> tuple[str | None, str | None]:
     """Give the running cell's id and the sha256 of its source, as far as the front end tells."""
+    if (place := _acting_for.get()) is not None:
+        return place.cell_id, place.source
     if ip is None:
         return None, None
     header = parent(ip)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from hailuo_jupyter.engine.timing import Timing
 from hailuo_jupyter.errors import KeyMissing, KeyRefused, Moderated
@@ -14,6 +15,9 @@ from hailuo_jupyter.kernel.words import harmless
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.runlog.log import Row
 from hailuo_jupyter.states import AT_PROVIDER, FINAL, SETTLED, State
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.record import Record
 
 #: The bar of a clip that is done at the provider and is being fetched.
 _FETCHING_SHARE = 0.98
@@ -221,12 +225,7 @@ class Standing:
     @property
     def cost(self) -> str:
         """What it costs; empty where nothing was bought."""
-        cost, state = self._record.cost, self._row.state
-        if state in {State.REJECTED, State.FAILED} and cost.actual is None:
-            return ""
-        doubt = {State.UNCONFIRMED: ", if it was bought", State.PREPARED: ", if sent"}
-        free = cost.kind == "free"
-        return harmless(words.cost(cost)) + ("" if free else doubt.get(state, ""))
+        return cost_of(self._record)
 
     @property
     def saved(self) -> str:
@@ -234,6 +233,16 @@ class Standing:
         price = words.price(self._provider.price(self._record.request.options))
         shown = words.clock(self.began, self._now, self._tz)
         return f"Shown again from {shown}: nothing was paid. For a new take: --new ({price})."
+
+
+def cost_of(record: Record) -> str:
+    """Say what a run costs, as its state has it; empty where nothing was bought."""
+    cost, state = record.cost, record.state
+    if state in {State.REJECTED, State.FAILED} and cost.actual is None:
+        return ""
+    doubt = {State.UNCONFIRMED: ", if it was bought", State.PREPARED: ", if sent"}
+    free = cost.kind == "free"
+    return harmless(words.cost(cost)) + ("" if free else doubt.get(state, ""))
 
 
 def _seconds(moment: str) -> float:

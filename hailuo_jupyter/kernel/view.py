@@ -48,7 +48,7 @@ class RunView:
     hint
         What one can or cannot do now.
     caption
-        A finished clip's facts, time and cost.
+        A finished clip's facts, time and cost, and what the person thinks of it.
     clip
         None while there is none.
     saved
@@ -124,6 +124,7 @@ def view(
     if clip and record.clip:
         options = record.request.options
         caption = (words.measured(record.clip, options), standing.when, standing.cost)
+        caption += words.thoughts(record)
     return RunView(
         run_id=row.run_id,
         revision=row.revision,
@@ -172,6 +173,8 @@ def _facts(record: Record, standing: Standing, tz: tzinfo | None) -> tuple[tuple
         ("Begun", f"{begun:%Y-%m-%d %H:%M:%S} (UTC{begun:%z})"),
         ("Price from", f"{cost.source} ({cost.as_of})" if cost.source else ""),
         ("Clip", _file(record)),
+        ("Repeats", record.parent or ""),
+        ("Rating", "" if record.rating is None else f"{record.rating} of 5"),
         ("Tags", ", ".join(record.tags)),
         ("Note", record.note or ""),
     ]

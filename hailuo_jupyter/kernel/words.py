@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hailuo_jupyter.offer import Price
 
 if TYPE_CHECKING:
-    from hailuo_jupyter.record import ClipRecord, CostRecord
+    from hailuo_jupyter.record import ClipRecord, CostRecord, Record
 
 #: Unicode's Bidi_Control: they would reorder the text that stands beside them.
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -20,6 +20,9 @@ _UNSAFE = re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029{_BIDI}\ud8
 
 _CLASSES = (512, 720, 768, 1080)
 _MINUTE, _HOUR = 60, 3600
+
+#: Most characters of a note in a caption.
+_NOTE = 60
 
 
 def harmless(text: str) -> str:
@@ -128,7 +131,7 @@ def _estimated(low: float | None, high: float | None, kind: str) -> str:
     known = sorted({usd(value) for value in (low, high) if value is not None}, key=float)
     if not known:
         return "price not known"
-    source = "published" if kind == "published" else "inferred"
+    source = {"published": "published", "user": "your own price"}.get(kind, "inferred")
     return f"about {' to '.join(known)} USD, {source}"
 
 
@@ -141,6 +144,22 @@ def _exact(amount: float) -> str:
     """Give an amount to a hundredth of a cent, with two decimals at least."""
     whole, _, parts = f"{amount:.4f}".partition(".")
     return f"{whole}.{parts.rstrip('0').ljust(2, '0')}"
+
+
+def thoughts(record: Record) -> tuple[str, ...]:
+    """Say what a person thinks of a run: its rating, its tags, its note, as far as there are any."""
+    note = shortened(record.note or "", _NOTE)
+    said = (
+        "" if record.rating is None else rating(record.rating),
+        f"tags: {', '.join(record.tags)}" if record.tags else "",
+        f"note: {note}" if note else "",
+    )
+    return tuple(harmless(each) for each in said if each)
+
+
+def rating(value: int) -> str:
+    """Give a rating."""
+    return f"rated {value} of 5"
 
 
 def pixels(width: int, height: int) -> str:

@@ -25,7 +25,11 @@ def against_files(record: Record, folder: Path | None) -> list[Told]:
         The output folder; None where nobody knows it.
     """
     told: list[Told] = []
-    if record.clip is not None:
+    if record.clip is not None and record.clip.deleted is not None:
+        if folder is None or sha256_of(folder / record.clip.path) != record.clip.sha256:
+            day = record.clip.deleted[:10]
+            told.append(("clip", f"It was deleted by 'jupyter hailuo prune' on {day}.", False))
+    elif record.clip is not None:
         told += _file("clip", record.clip.path, record.clip.sha256, folder)
     elif record.state is State.COMPLETED:
         told.append(("clip", "It is completed, but its record names no clip.", True))
@@ -57,7 +61,7 @@ def _file(kind: str, name: str, sha256: str, folder: Path | None) -> list[Told]:
 def against_sidecar(record: Record, beside: Sidecar | None) -> list[Told]:
     """Compare a notebook's record with the one beside the clip."""
     if beside is None:
-        if record.state in FINAL and record.clip is not None:
+        if record.state in FINAL and record.clip is not None and record.clip.deleted is None:
             return [("sidecar", "There is no record beside its clip; run sync.", True)]
         return []
     if beside.record is None:
@@ -75,10 +79,21 @@ def against_log(record: Record, row: Row | None) -> list[Told]:
     return told
 
 
+def _cost_alone(record: Record, other: Record) -> bool:
+    """Tell whether two revisions differ in the cost alone, which a provider may tell days later."""
+    if record.cost == other.cost:
+        return False
+    mine, theirs = (each.model_dump(mode="json") for each in (record, other))
+    for each in (mine, theirs):
+        each["problem"] = {**(each["problem"] or {}), "money": ""}
+        del each["revision"], each["cost"]
+    return mine == theirs
+
+
 def _compared(kind: str, where: str, record: Record, other: Record) -> list[Told]:
     if other.revision > record.revision:
         text = f"The notebook has revision {record.revision}, {where} {other.revision}; run sync."
-        return [(kind, text, True)]
+        return [(kind, text, not _cost_alone(record, other))]
     if other.revision < record.revision:
         text = f"The notebook has revision {record.revision}, {where} only {other.revision}."
         return [(kind, text, True)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter import catalogue, media
-from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.engine.forecast import forecast
 from hailuo_jupyter.errors import ClipError, HailuoError
 from hailuo_jupyter.kernel.bundle import MIME, bundle
 from hailuo_jupyter.kernel.view import view
@@ -111,7 +111,7 @@ def draw(rows: Sequence[Row], places: Places, base: Path, *, embed: bool) -> dic
             view(
                 row,
                 provider,
-                Timing.learned(prior.median_s, prior.sigma, seen),
+                forecast(prior.median_s, prior.sigma, seen),
                 now=time.time(),
                 base=Path(os.path.normpath(base)),
                 embed=embed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from hailuo_jupyter import settings
@@ -15,6 +16,10 @@ _DIALECTS: Mapping[str, type[Dialect]] = {"segmind": Segmind, "aimlapi": AimlApi
 
 def dialect(provider: Provider, addresses: Mapping[str, str] | None = None) -> Dialect:
     """Give the adapter that speaks a provider's wire.
+
+    Who has the provider's own API at another address (a gateway, with a key of its own) does not
+    want that key to be sent to the provider: there, storage and history have an address only where
+    the environment names one.
 
     Parameters
     ----------
@@ -34,4 +39,10 @@ def dialect(provider: Provider, addresses: Mapping[str, str] | None = None) -> D
             role: settings.address(base.url, base.variable)
             for role, base in provider.base_urls.items()
         }
+        if addresses["api"] != provider.base_urls["api"].url:
+            addresses = {
+                role: url
+                for role, url in addresses.items()
+                if os.environ.get(provider.base_urls[role].variable)
+            }
     return _DIALECTS[provider.dialect](provider, addresses)

@@ -6,11 +6,12 @@ tells: which id key the live server sends, the shape of a moderation block, how 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from hailuo_jupyter import redact
 from hailuo_jupyter.providers.base import (
     Call,
     Dialect,
@@ -21,6 +22,7 @@ from hailuo_jupyter.providers.base import (
     number,
     usable_id,
 )
+from hailuo_jupyter.providers.history import HistoryPage, HistoryRow, Outcome, moment
 from hailuo_jupyter.request import Request
 
 #: Path, and the names of first frame, last frame and prompt optimizer on it.
@@ -34,6 +36,12 @@ _WIRES = {
 
 #: Credits for one US dollar (the provider's billing pages).
 CREDITS_PER_USD = 2_000_000
+
+#: The logs show requests that have ended, and nothing else.
+_OUTCOMES: Mapping[str, Outcome] = {"succeeded": "completed", "failed": "failed"}
+
+#: Rows of a page of the logs, how far back they go, and a margin for clocks that differ; in s.
+_PAGE, _WINDOW_S, _MARGIN_S = 100, 91 * 86400.0, 600.0
 
 
 class AimlApi(Dialect):
@@ -100,8 +108,8 @@ class AimlApi(Dialect):
             state,
             link=first_link(body.get("video")) if state == "completed" else None,
             problem=self.failed(reply.words()) if state == "failed" else None,
-            cost_usd=self._cost(reply),
-            answer=redact.json(body),
+            cost_usd=self._cost(reply) if state in {"completed", "failed"} else None,
+            answer=reply.kept,
         )
 
     def without_credits(self, status: int, words: str) -> bool:
@@ -112,9 +120,82 @@ class AimlApi(Dialect):
         )
         return status in {402, 406} or (status == 403 and (speaks_of_money or not lowered))
 
+    history_title = "log"
+    logs_our_id = True
+
+    def history(self, since: float, until: float, page: int) -> Call:
+        """Build ``GET /v2/logs``, which names each request by our ``X-Client-Request-Id``."""
+        asked = {
+            "start": _iso(max(since, until - _WINDOW_S) - _MARGIN_S),
+            "end": _iso(until + _MARGIN_S),
+            "limit": _PAGE,
+            "offset": page * _PAGE,
+        }
+        return Call("GET", f"{self.addresses['api']}/v2/logs?{urlencode(asked)}")
+
+    def read_history(self, reply: Reply) -> HistoryPage:
+        """Read a page of the logs; ids and cost may be null."""
+        found, pagination = reply.table.get("data"), reply.table.get("pagination")
+        if not reply.ok or not isinstance(found, list):
+            raise self.down(reply)
+        rows = tuple(self._row(each) for each in found if isinstance(each, dict))
+        more = pagination.get("has_more") if isinstance(pagination, dict) else None
+        return HistoryPage(rows, more is True or (more is None and len(found) >= _PAGE))
+
     @staticmethod
-    def _cost(reply: Reply) -> float | None:
+    def _row(each: Mapping[str, Any]) -> HistoryRow:
+        outcome = _OUTCOMES.get(str(each.get("status")).strip().lower(), "unknown")
+        told = each.get("cost")
+        cost = None
+        if isinstance(told, dict) and outcome in {"completed", "failed"}:
+            cost = number(told.get("usd"))
+            if cost is None and (used := number(told.get("credits"))) is not None:
+                cost = used / CREDITS_PER_USD
+        return HistoryRow(
+            usable_id(each.get("inference_id")),
+            usable_id(each.get("client_request_id")),
+            at=moment(each.get("created")),
+            outcome=outcome,
+            # Nobody tells when the amount is filled in, so a clip for nothing is not believed.
+            cost_usd=None if outcome == "completed" and not cost else cost,
+        )
+
+    def balance(self) -> Call:
+        """Build ``GET /v2/billing``."""
+        return Call("GET", f"{self.addresses['api']}/v2/billing")
+
+    def read_balance(self, reply: Reply) -> str:
+        """Read ``current_balance``, which is in USD."""
+        left = number(reply.table.get("current_balance"))
+        if not reply.ok or left is None or reply.table.get("currency", "USD") != "USD":
+            raise self.down(reply)
+        return f"{left:.2f} USD"
+
+    @classmethod
+    def _cost(cls, reply: Reply) -> float | None:
+        """Read what an ended job cost, from the body or else from the headers.
+
+        The headers are documented for every JSON answer, without a word on whether those of a poll
+        tell of the poll or of the job. A poll is free, so only an amount above nothing is taken.
+        """
         meta = reply.table.get("meta")
         usage = meta.get("usage") if isinstance(meta, dict) else None
         credits_used = number(usage.get("credits_used")) if isinstance(usage, dict) else None
-        return None if credits_used is None else credits_used / CREDITS_PER_USD
+        if credits_used is not None:
+            return credits_used / CREDITS_PER_USD
+        if spent := cls._header(reply, "x-aimlapi-usd-spent"):
+            return spent
+        if used := cls._header(reply, "x-aimlapi-credits-used"):
+            return used / CREDITS_PER_USD
+        return None
+
+    @staticmethod
+    def _header(reply: Reply, name: str) -> float | None:
+        try:
+            return number(json.loads(reply.headers.get(name, "")))
+        except (ValueError, RecursionError):
+            return None
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

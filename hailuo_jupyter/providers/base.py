@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from hailuo_jupyter import redact
@@ -28,6 +29,7 @@ from hailuo_jupyter.errors import (
 )
 from hailuo_jupyter.frame import Frame
 from hailuo_jupyter.offer import Provider
+from hailuo_jupyter.providers.history import HistoryPage
 from hailuo_jupyter.request import Request
 
 NOTHING_BOUGHT = "Nothing was bought."
@@ -41,6 +43,9 @@ _MODERATION = re.compile(
 
 #: Characters of an answer in which its message is looked for; what is shown is shorter still.
 _WORDS = 4000
+
+#: Bytes and levels of an answer that goes into the record. Known ones have some 2000 and 4.
+_KEPT_BYTES, _KEPT_DEPTH = 64 * 1024, 16
 
 
 #: What a job does at the provider; ``unknown`` is a word that nobody documented.
@@ -75,7 +80,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes = field(default=b"", repr=False)
 
-    @property
+    @cached_property
     def json(self) -> Any:
         """The body as JSON, or None where it is no JSON."""
         try:
@@ -99,6 +104,16 @@ class Reply:
         """The header by which a server says when to come again."""
         return self.headers.get("retry-after")
 
+    @property
+    def kept(self) -> Any:
+        """What the record keeps of the body: redacted; of an odd one only how large it was.
+
+        The record travels in notebooks, and no nesting of a provider's may keep a job's id out of it.
+        """
+        if len(self.content) > _KEPT_BYTES or _deeper(self.json, _KEPT_DEPTH):
+            return {"left_out": f"an answer of {len(self.content)} bytes"}
+        return redact.json(self.table)
+
     def words(self) -> str:
         """Give the provider's own words for what is wrong, redacted and at most 500 characters."""
         found = _message(self.json)
@@ -106,9 +121,22 @@ class Reply:
             found = self.content[: 4 * _WORDS].decode("utf-8", "replace")
         if len(found) > _WORDS:
             # No half word at the end: half a key would not be known for one.
-            found = found[:_WORDS].rsplit(None, 1)[0]
+            found = next(iter(found[:_WORDS].rsplit(None, 1)), "")
         found = " ".join(redact.text(found).split())
         return found if len(found) <= 500 else found[:499] + "…"
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Tell whether JSON is nested deeper than `most`; level by level, since recursion has an end."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, (dict, list))
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def _message(value: Any, depth: int = 0) -> str:
@@ -177,6 +205,12 @@ class Dialect(ABC):
     #: Status words by lower case. Whatever is not among them counts as in progress.
     states: ClassVar[Mapping[str, JobState]] = {}
 
+    #: What a person calls the provider's history, after its name; empty where it has none.
+    history_title: ClassVar[str] = ""
+
+    #: Whether the history names a request by our own `client_request_id`.
+    logs_our_id: ClassVar[bool] = False
+
     def __init__(self, provider: Provider, addresses: Mapping[str, str]) -> None:
         self.provider, self.addresses = provider, addresses
 
@@ -207,8 +241,23 @@ class Dialect(ABC):
         return None
 
     def upload(self, frame: Frame) -> Call | None:  # noqa: ARG002
-        """Build the free call that stores a local frame; None where frames travel in the body."""
+        """Build the free call that stores a local frame; None where frames travel in the body.
+
+        Raises
+        ------
+        SettingsError
+            As `check_storage`.
+        """
         return None
+
+    def check_storage(self) -> None:  # noqa: B027 - most wires have none
+        """Find out whether local frames have a place to go, before anything is sent.
+
+        Raises
+        ------
+        SettingsError
+            If the key would go to a host that it is not meant for.
+        """
 
     def uploaded(self, reply: Reply) -> str:
         """Read the address of a stored frame.
@@ -217,6 +266,43 @@ class Dialect(ABC):
         ------
         ProviderError
             If it was not stored.
+        """
+        raise self.refusal(reply) or self.down(reply)
+
+    def history(self, since: float, until: float, page: int) -> Call | None:  # noqa: ARG002
+        """Build the free call that lists past requests, the newest first; None without a history.
+
+        Parameters
+        ----------
+        since, until
+            Of interest are requests made between the two, in seconds since 1970. The answer may
+            hold others.
+        page
+            From 0.
+        """
+        return None
+
+    def read_history(self, reply: Reply) -> HistoryPage:
+        """Read a page of the history.
+
+        Raises
+        ------
+        ProviderError
+            If it is none.
+        """
+        raise self.down(reply)
+
+    def balance(self) -> Call | None:
+        """Build the free call that asks what is left in the account; None where there is none."""
+        return None
+
+    def read_balance(self, reply: Reply) -> str:
+        """Read what is left in the account, in words.
+
+        Raises
+        ------
+        ProviderError
+            If the reply does not tell.
         """
         raise self.refusal(reply) or self.down(reply)
 
@@ -248,7 +334,7 @@ class Dialect(ABC):
             Anything else: the job may have been taken.
         """
         if reply.ok and (job_id := self.job_id(reply)):
-            return Accepted(job_id, redact.json(reply.table))
+            return Accepted(job_id, reply.kept)
         if error := self.refusal(reply):
             raise error
         raise AnswerLost(

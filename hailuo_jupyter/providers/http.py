@@ -7,6 +7,8 @@ and one after which nobody can know (`Lost`).
 from __future__ import annotations
 
 import asyncio
+import time
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,21 +18,51 @@ import httpx
 
 from hailuo_jupyter import redact, settings
 from hailuo_jupyter.errors import NOTHING_SENT, SettingsError
+from hailuo_jupyter.providers import reach
 from hailuo_jupyter.providers.base import Call, Reply
 
-#: Seconds. A submit with two frames as data URIs is some 50 MB, hence the long write.
-_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=120.0, pool=30.0)
+#: No answer about a job is longer, unpacked, in bytes. Read as JSON it may take 30 times as much.
+_ANSWER_BYTES = 2 * 1024 * 1024
 
-#: Seconds for one call in all: an answer that trickles must not keep a run in the air.
-_WHOLE_S = 300.0
-
-#: No answer about a job is longer; what is longer is cut and then read as no JSON.
-_ANSWER_BYTES = 8 * 1024 * 1024
+#: Of a longer one, which can be no answer about a job, so much is kept for its words.
+_WORDS_BYTES = 64 * 1024
 
 _REDIRECTS = 5
 
+#: gzip only: it can be unpacked up to a limit, so that a small answer cannot fill the memory.
+_FOR_AN_ANSWER = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+
 #: Unpacked: what is counted against Content-Length, and hashed, are the file's own bytes.
 _FOR_A_CLIP = {"Accept": "video/mp4,*/*", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the network is waited for.
+
+    Parameters
+    ----------
+    connect, read, write, pool
+        Seconds for a connection, the next bytes of an answer, the next bytes of a request, and a
+        free connection. A submit with two frames as data URIs is some 50 MB, hence the long write.
+    whole
+        Seconds for one call in all: an answer that trickles must not keep a run in the air.
+    window, least
+        A download that brings less than `least` bytes in `window` seconds is broken off: at a byte
+        a second a clip of 20 MB would take 8 months.
+    """
+
+    connect: float = 10.0
+    read: float = 60.0
+    write: float = 120.0
+    pool: float = 30.0
+    whole: float = 300.0
+    window: float = 60.0
+    least: int = 60 * 1024
+
+    def timeout(self) -> httpx.Timeout:
+        """Give the part of it that httpx knows."""
+        return httpx.Timeout(connect=self.connect, read=self.read, write=self.write, pool=self.pool)
 
 
 class Unsent(Exception):
@@ -62,8 +94,53 @@ class Stream:
     chunks: AsyncIterator[bytes] = field(repr=False)
 
 
+class _ToPublicHosts(httpx.AsyncHTTPTransport):
+    """Connects to public addresses only, and to the very address that was looked at.
+
+    A name is looked up once, here: looked up again for the connection, it could lead elsewhere (DNS
+    rebinding). Certificates are checked against the name all the same. Where a proxy of the
+    environment makes the connections, it looks the names up, and this class has no part in it.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request to the first of the host's addresses that takes it."""
+        url, host = request.url, request.url.raw_host.decode("ascii")
+        limits = request.extensions.get("timeout", {})
+        try:
+            async with asyncio.timeout(limits.get("connect")):
+                addresses = await reach.public_addresses(
+                    host, url.port or (443 if url.scheme == "https" else 80)
+                )
+        except reach.NotPublic:
+            raise Unsent("the clip's link leads into a private network") from None
+        except TimeoutError:
+            raise httpx.ConnectTimeout("the name was not found in time") from None
+        except OSError as error:
+            raise httpx.ConnectError(str(error)) from None
+        trouble: httpx.TransportError = httpx.ConnectError("the name has no address")
+        for address in addresses:
+            try:
+                return await super().handle_async_request(
+                    httpx.Request(
+                        request.method,
+                        url.copy_with(host=address),
+                        headers=request.headers,  # with the name as Host
+                        stream=request.stream,
+                        extensions={**request.extensions, "sni_hostname": host},
+                    )
+                )
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                trouble = error
+        raise trouble
+
+
 class Http:
     """Connections of one engine. All methods belong to the engine's own loop.
+
+    Parameters
+    ----------
+    patience
+        How long the network is waited for.
 
     Raises
     ------
@@ -71,17 +148,20 @@ class Http:
         If the environment names a proxy that cannot be used.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience | None = None) -> None:
         redact.install()
+        self._patience = patience or Patience()
         self._ssl = httpx.create_ssl_context()
+        kept = httpx.Limits(max_connections=64, max_keepalive_connections=16)
+        new_each_time = httpx.Limits(max_connections=64, max_keepalive_connections=0)
         try:
-            self._pool = self._client(
-                httpx.Limits(max_connections=64, max_keepalive_connections=16)
-            )
+            self._pool = self._client(kept)
             # A pooled connection that the server has closed looks like a lost answer: submits get a
             # new one.
-            self._fresh = self._client(
-                httpx.Limits(max_connections=64, max_keepalive_connections=0)
+            self._fresh = self._client(new_each_time)
+            # Connections are kept by address, and one address may serve many names.
+            self._foreign = self._client(
+                new_each_time, _ToPublicHosts(verify=self._ssl, limits=new_each_time)
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise SettingsError(
@@ -90,9 +170,12 @@ class Http:
                 todo="Correct HTTPS_PROXY and ALL_PROXY, or remove them.",
             ) from None
 
-    def _client(self, limits: httpx.Limits) -> httpx.AsyncClient:
+    def _client(
+        self, limits: httpx.Limits, transport: httpx.AsyncBaseTransport | None = None
+    ) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            timeout=_TIMEOUT,
+            transport=transport,
+            timeout=self._patience.timeout(),
             limits=limits,
             verify=self._ssl,
             follow_redirects=False,
@@ -126,28 +209,24 @@ class Http:
             Something may have arrived.
         """
         _guard(call.url)
-        client = self._fresh if fresh else self._pool
+        client, whole = self._fresh if fresh else self._pool, self._patience.whole
         try:
             async with (
-                asyncio.timeout(_WHOLE_S),
+                asyncio.timeout(whole),
                 client.stream(
                     call.method,
                     call.url,
                     json=call.body,
-                    headers={"Accept": "application/json", **call.headers, **key_headers},
+                    headers={**_FOR_AN_ANSWER, **call.headers, **key_headers},
                 ) as response,
             ):
-                content = bytearray()
-                async for chunk in response.aiter_bytes():
-                    content += chunk
-                    if len(content) > _ANSWER_BYTES:
-                        break
-                return Reply(response.status_code, _lower(response.headers), bytes(content))
+                content = await _content(response)
+                return Reply(response.status_code, _lower(response.headers), content)
         except _PROVES_UNSENT as error:
             raise Unsent(_told(error)) from None
         except TimeoutError:
-            raise Lost(f"no whole answer within {_WHOLE_S:.0f} s") from None
-        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise Lost(f"no whole answer within {whole:g} s") from None
+        except (httpx.HTTPError, httpx.StreamError, zlib.error) as error:
             raise Lost(_told(error)) from None
 
     @asynccontextmanager
@@ -159,7 +238,8 @@ class Http:
         link
             The address that the provider gave.
         trusted_host
-            The provider's own host. Only when that is this machine may a link lead to it.
+            The provider's own host. A link may lead to it, and to a private address only when that is
+            this machine.
 
         Raises
         ------
@@ -170,14 +250,15 @@ class Http:
         try:
             for _ in range(_REDIRECTS + 1):
                 _check_download(url, trusted_host)
-                async with self._pool.stream("GET", url, headers=_FOR_A_CLIP) as response:
+                client = self._pool if _trusted(url, trusted_host) else self._foreign
+                async with client.stream("GET", url, headers=_FOR_A_CLIP) as response:
                     if response.is_redirect and (target := response.headers.get("location")):
                         url = _joined(url, target)
                         continue
                     yield Stream(
                         response.status_code,
                         _lower(response.headers),
-                        response.aiter_raw(256 * 1024),
+                        self._flowing(response.aiter_raw()),
                     )
                     return
         except _PROVES_UNSENT as error:
@@ -186,10 +267,34 @@ class Http:
             raise Lost(_told(error)) from None
         raise Unsent("the link was redirected too often")
 
+    async def _flowing(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Give what comes, as long as it does not merely trickle."""
+        since, got = time.monotonic(), 0
+        async for chunk in chunks:
+            yield chunk
+            got += len(chunk)
+            if time.monotonic() - since > self._patience.window:
+                if got < self._patience.least:
+                    raise Lost(f"only {got} bytes came in {self._patience.window:g} s")
+                since, got = time.monotonic(), 0
+
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
-        await self._fresh.aclose()
+        for client in (self._pool, self._fresh, self._foreign):
+            await client.aclose()
+
+
+async def _content(response: httpx.Response) -> bytes:
+    """Read and unpack an answer; of one that is too long, its beginning."""
+    packed = response.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip"}
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if packed else None
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        room = _ANSWER_BYTES + 1 - len(content)
+        content += unpacker.decompress(chunk, room) if unpacker else chunk
+        if len(content) > _ANSWER_BYTES:
+            return bytes(content[:_WORDS_BYTES])
+    return bytes(content)
 
 
 def _lower(headers: httpx.Headers) -> dict[str, str]:
@@ -211,6 +316,11 @@ def _guard(url: str) -> None:
     """Keep tests and demo on this machine, whatever address and key they are given."""
     if settings.loopback_only() and not settings.is_loopback(urlsplit(url).hostname):
         raise Unsent(f"{settings.LOOPBACK_ONLY} is set, and this address is not this machine")
+
+
+def _trusted(url: str, trusted_host: str | None) -> bool:
+    """Tell whether a link may lead into a private network: the provider is there itself."""
+    return settings.is_loopback(trusted_host) or urlsplit(url).hostname == trusted_host
 
 
 def _check_download(url: str, trusted_host: str | None) -> None:

@@ -14,11 +14,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from hailuo_jupyter.errors import RunLogError
-from hailuo_jupyter.runlog import ownership, pacing, queries
+from hailuo_jupyter.runlog import pacing, queries, text
 from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction
 from hailuo_jupyter.runlog.migrations import migrate
-from hailuo_jupyter.runlog.schema import Row, columns, folder_value
-from hailuo_jupyter.states import AT_PROVIDER, State
+from hailuo_jupyter.runlog.reader import LogReader
+from hailuo_jupyter.runlog.schema import UNFINISHED, Row, columns, folder_value
+from hailuo_jupyter.states import AT_PROVIDER, FINAL, State
 
 if TYPE_CHECKING:
     from hailuo_jupyter.record import Record
@@ -29,7 +30,7 @@ __all__ = ["Row", "RunLog"]
 _TICK_S = 1e-6
 
 
-class RunLog:
+class RunLog(LogReader):
     """All runs of this user on this machine.
 
     Every method that changes something is one transaction, on disk when the method returns. All
@@ -116,6 +117,7 @@ class RunLog:
         change: Callable[[Record], Record],
         *,
         only_from: Collection[State] | None = None,
+        only_by: str | None = None,
         owner: str | None = None,
     ) -> Row:
         """Change a run's record, as one transaction from reading to writing.
@@ -130,6 +132,9 @@ class RunLog:
         only_from
             If given, states in which the change still makes sense. In any other one nothing
             happens: compare the row returned.
+        only_by
+            If given, the owner who changes it. Where another one watches the run by now, or nobody,
+            nothing happens.
         owner
             If given, who watches the run from now on.
 
@@ -149,46 +154,29 @@ class RunLog:
             before = queries.get(connection, run_id)
             if only_from is not None and before.state not in only_from:
                 return before
+            if only_by is not None and before.owner != only_by:
+                return before
             after = change(before.record)
             if after == before.record:
                 return before
             if after.run_id != before.run_id or after.revision <= before.revision:
                 raise ValueError(f"not a later revision of run {before.run_id}")
-            values = columns(after)
-            if after.state == before.state:
-                del values["unfinished"]  # the person was told, and nothing is new in that
+            # What stays is not written again: each index on it would be, too.
+            old, values = columns(before.record), columns(after)
+            values = {name: value for name, value in values.items() if value != old[name]}
+            # The person may have been told, which is in no record; only another state is news.
+            values.pop("unfinished", None)
+            if after.state != before.state:
+                # Whoever has it in hand has still to write it down beside the clip (see `release`).
+                held = (owner or before.owner) is not None
+                values["unfinished"] = int(held or after.state in UNFINISHED)
             values["updated"] = self._tick(connection)
             if owner is not None:
                 values["owner"] = owner
             names = ", ".join(f"{name} = :{name}" for name in values)
+            values["run_id"] = before.run_id
             connection.execute(f"UPDATE runs SET {names} WHERE run_id = :run_id", values)  # noqa: S608
             return queries.get(connection, before.run_id)
-
-    def get(self, run_id: str) -> Row:
-        """Find one run.
-
-        Parameters
-        ----------
-        run_id
-            Its id; or 4 or more characters of the id's beginning or of its tail, if unambiguous.
-
-        Raises
-        ------
-        RunNotFound
-            With the closest ids, or all that fit.
-        """
-        with self._reading() as connection:
-            return queries.get(connection, run_id)
-
-    def find(self, run_id: str) -> Row | None:
-        """Give the run of exactly this id, or None."""
-        with self._reading() as connection:
-            return queries.find(connection, run_id)
-
-    def unfinished(self) -> list[Row]:
-        """Give runs in flight, and those never sent that the person was not told of, by age."""
-        with self._reading() as connection:
-            return queries.unfinished(connection)
 
     def tell(self, run_ids: Iterable[str]) -> None:
         """Note that the person knows of these runs, never sent: they are `unfinished` no more."""
@@ -198,57 +186,36 @@ class RunLog:
                 [(run_id, State.PREPARED.value) for run_id in run_ids],
             )
 
-    def by_fingerprint(self, notebook_id: str | None, fingerprint: str) -> list[Row]:
-        """Give the runs of one request in one notebook (None: in none), the newest first."""
-        with self._reading() as connection:
-            return queries.by_fingerprint(connection, notebook_id, fingerprint)
+    def relocate(self, run_id: str, folder: Path, *, was: Path) -> Row:
+        """Note that a run's output folder has moved; nothing where the log has not `was` for it.
 
-    def recent(
-        self,
-        limit: int = 50,
-        *,
-        notebook_id: str | None = None,
-        provider: str | None = None,
-        states: Collection[State] | None = None,
-    ) -> list[Row]:
-        """Give the newest runs that pass all filters given, the newest first."""
-        with self._reading() as connection:
-            return queries.recent(connection, limit, notebook_id, provider, states)
-
-    def count(
-        self,
-        *,
-        notebook_id: str | None = None,
-        provider: str | None = None,
-        states: Collection[State] | None = None,
-    ) -> int:
-        """Count the runs that pass all filters given."""
-        with self._reading() as connection:
-            return queries.count(connection, notebook_id, provider, states)
-
-    def durations(self, kind: str, limit: int = 200) -> list[float]:
-        """Give how long runs of a kind took, in seconds, the newest first.
-
-        From the submit's answer to the moment when the job's end was known. Left out are the demo's
-        runs, and those that went without a watcher for a while: their end was learned late.
+        Its revision stays, since the record knows no absolute path. Gives the row as it stands then.
         """
-        with self._reading() as connection:
-            return queries.durations(connection, kind, limit)
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE runs SET folder = ?, updated = ? WHERE run_id = ? AND folder = ?",
+                (folder_value(folder), self._tick(connection), run_id, folder_value(was)),
+            )
+            return queries.get(connection, run_id)
 
-    def changed_since(self, updated: float) -> list[Row]:
-        """Give rows changed after the row with this `Row.updated`, in order; 0.0 gives all."""
-        with self._reading() as connection:
-            return queries.changed_since(connection, updated)
+    def forget(self, run_id: str) -> bool:
+        """Remove a run that has ended for good; False where there is none, or it has not ended."""
+        with self._writing() as connection:
+            row = queries.find(connection, run_id)
+            if row is None or row.state not in FINAL:
+                return False
+            connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+            return True
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[sqlite3.Connection]:
         """Make several calls one transaction: read, decide and insert, with no one in between.
 
         All other threads and processes wait meanwhile (up to 5 s before they give up), so nothing
         slow belongs inside. An exception undoes all changes made in the block.
         """
-        with self._writing():
-            yield
+        with self._writing() as connection:
+            yield connection
 
     def claim(self, run_ids: Iterable[str], owner: str) -> list[str]:
         """Become the watcher of runs that nobody living watches; of several, one process wins each.
@@ -287,16 +254,18 @@ class RunLog:
         return won
 
     def release(self, run_id: str, owner: str) -> Row:
-        """Stop watching a run, if `owner` is the one who does; gives the row as it stands then."""
+        """Stop watching a run, if `owner` is the one who does; gives the row as it stands then.
+
+        Until then it is `unfinished`, so that whatever a killed process had still to do is found.
+        """
         with self._writing() as connection:
+            row = queries.get(connection, run_id)
             connection.execute(
-                "UPDATE runs SET owner = NULL WHERE run_id = ? AND owner = ?", (run_id, owner)
+                "UPDATE runs SET owner = NULL, unfinished = unfinished AND ? "
+                "WHERE run_id = ? AND owner = ?",
+                (int(row.state in UNFINISHED), run_id, owner),
             )
             return queries.get(connection, run_id)
-
-    def alive(self, owner: str) -> bool:
-        """Tell whether the process lives that has this owner's id."""
-        return ownership.alive(self.path, owner)
 
     def reserve(self, provider: str, *, per_minute: int | None, now: float | None = None) -> float:
         """Take a slot for one request, counted over all processes.
@@ -326,16 +295,12 @@ class RunLog:
             moment = self._clock() if now is None else now
             pacing.block_until(connection, provider, until, now=moment)
 
-    def blocked_at(self, provider: str) -> float | None:
-        """Tell when the provider last named such a moment, in seconds since 1970; None if never."""
-        with self._reading() as connection:
-            return pacing.blocked_at(connection, provider)
-
     def _open(self) -> sqlite3.Connection:
         connection = connect(self.path, vfs=self._vfs)
         try:
             with sqlite_in_words(self.path):
                 migrate(connection)
+                self._indexed = text.prepare(connection)
         except BaseException:
             connection.close()
             raise
@@ -358,6 +323,8 @@ class RunLog:
             else:
                 with transaction(connection):
                     yield connection
+                if self._indexed:
+                    self._indexed = text.keep_up(connection)
 
     def _tick(self, connection: sqlite3.Connection) -> float:
         # Read inside of the transaction, and never before another change: so who asks for what

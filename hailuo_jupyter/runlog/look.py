@@ -15,6 +15,7 @@ from hailuo_jupyter.runlog.connection import (
 )
 from hailuo_jupyter.runlog.migrations import MIGRATIONS, missing
 from hailuo_jupyter.runlog.schema import Row
+from hailuo_jupyter.states import State
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Unfinished:
     def pid(self) -> str:
         """The number of the process that watches it or did so last; empty where none ever did."""
         return (self.row.owner or "").partition("-")[0]
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether a process may go on with it that has nothing to do with it yet."""
+        waits_for_the_person = self.row.owner is None and self.row.state is State.PREPARED
+        return not self.watched and not waits_for_the_person
 
 
 @dataclass(frozen=True)
@@ -83,3 +90,13 @@ def look(path: Path) -> Look:
         runs,
         tuple(Unfinished(row, living.get(row.owner or "", False)) for row in rows),
     )
+
+
+def server_mark(path: Path) -> Path:
+    """Give the path by which Jupyter servers that collect runs of a log are owners (see `Owner`)."""
+    return path.with_name(f"{path.name}.servers")
+
+
+def servers(path: Path) -> list[str]:
+    """Give the numbers of the processes of living servers that collect runs of a log."""
+    return [each.partition("-")[0] for each in ownership.living(server_mark(path))]

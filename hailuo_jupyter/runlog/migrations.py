@@ -10,6 +10,13 @@ import sqlite3
 from hailuo_jupyter.errors import RunLogError
 from hailuo_jupyter.runlog.connection import transaction
 
+# A run's name, note and tags as lines of text, beside its prompt on one; of the row given.
+_BODY = """
+    replace({row}.prompt, char(10), ' ') || char(10) || coalesce({row}.name, '') || char(10) ||
+    coalesce(replace({row}.note, char(10), ' '), '') || char(10) ||
+    coalesce((SELECT group_concat(value, char(10)) FROM json_each({row}.tags)), '')
+"""
+
 #: Name and statements of each step, in the order in which they are applied.
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -94,6 +101,115 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 cost_actual = json_extract(record_json, '$.cost.actual')
             """,
             "CREATE INDEX runs_sweep ON runs (sweep) WHERE sweep IS NOT NULL",
+        ),
+    ),
+    (
+        # What the runs table filters, sorts and searches by. A row of runs fills a page of the
+        # file, so its indexes hold all that is looked at before a run is chosen.
+        "0004_search",
+        (
+            "ALTER TABLE runs ADD COLUMN took REAL",
+            """
+            UPDATE runs SET took = nullif(max(0, round(86400.0 * (
+                julianday(json_extract(record_json, '$.times.downloading'))
+                - julianday(json_extract(record_json, '$.times.submitted'))
+            ), 3)), 0)
+            """,
+            "DROP INDEX runs_created",
+            "DROP INDEX runs_notebook",
+            "CREATE INDEX runs_created ON runs (created, state, provider, rating, run_id)",
+            """
+            CREATE INDEX runs_notebook ON runs (
+                notebook_id, created, state, provider, rating, took,
+                cost_actual, cost_high, cost_low, run_id
+            )
+            """,
+            "CREATE INDEX runs_took ON runs (took, created)",
+            "CREATE INDEX runs_rating ON runs (rating, created)",
+            """
+            CREATE INDEX runs_cost ON runs (
+                CASE WHEN cost_actual IS NULL AND state IN ('rejected', 'failed') THEN NULL
+                ELSE coalesce(cost_actual, cost_high, cost_low) END, created
+            )
+            """,
+            """
+            CREATE TABLE tags (
+                tag TEXT NOT NULL,
+                created REAL NOT NULL,
+                run_id TEXT NOT NULL,
+                PRIMARY KEY (tag, created, run_id)
+            ) WITHOUT ROWID
+            """,
+            # Without a run it is one that was removed, and the text index has still to learn it.
+            """
+            CREATE TABLE texts (
+                seq INTEGER PRIMARY KEY,
+                run_id TEXT UNIQUE,
+                body TEXT NOT NULL,
+                indexed INTEGER NOT NULL DEFAULT 0
+            )
+            """,
+            "CREATE INDEX texts_waiting ON texts (seq) WHERE indexed = 0",
+            f"""
+            INSERT INTO texts (run_id, body)
+            SELECT run_id, {_BODY.format(row="runs")} FROM runs ORDER BY created, rowid
+            """,  # noqa: S608 -- constants
+            "INSERT OR IGNORE INTO tags SELECT value, created, run_id FROM runs, json_each(tags)",
+            f"""
+            CREATE TRIGGER runs_inserted AFTER INSERT ON runs BEGIN
+                INSERT INTO texts (run_id, body) VALUES (new.run_id, {_BODY.format(row="new")});
+                INSERT OR IGNORE INTO tags
+                SELECT value, new.created, new.run_id FROM json_each(new.tags);
+            END
+            """,  # noqa: S608 -- constants
+            f"""
+            CREATE TRIGGER runs_reworded AFTER UPDATE OF prompt, name, note, tags ON runs BEGIN
+                UPDATE texts SET body = {_BODY.format(row="new")}, indexed = 0
+                WHERE run_id = new.run_id;
+                DELETE FROM tags WHERE (tag, created, run_id) IN (
+                    SELECT value, old.created, old.run_id FROM json_each(old.tags)
+                );
+                INSERT OR IGNORE INTO tags
+                SELECT value, new.created, new.run_id FROM json_each(new.tags);
+            END
+            """,  # noqa: S608 -- constants
+            """
+            CREATE TRIGGER runs_redated AFTER UPDATE OF created ON runs BEGIN
+                UPDATE OR REPLACE tags SET created = new.created
+                WHERE (tag, created, run_id) IN (
+                    SELECT value, old.created, old.run_id FROM json_each(old.tags)
+                );
+            END
+            """,
+            """
+            CREATE TRIGGER runs_deleted AFTER DELETE ON runs BEGIN
+                UPDATE texts SET run_id = NULL, body = '', indexed = 0 WHERE run_id = old.run_id;
+                DELETE FROM tags WHERE (tag, created, run_id) IN (
+                    SELECT value, old.created, old.run_id FROM json_each(old.tags)
+                );
+            END
+            """,
+        ),
+    ),
+    (
+        # What budgets and costs add up, in the index itself, so that no sum reads a record; and the
+        # runs of which a provider's history may still tell more (see runlog/spending.py).
+        "0005_money",
+        (
+            """
+            CREATE INDEX runs_money ON runs
+            (created, provider, notebook_id, state, owner, cost_kind, cost_high, cost_actual)
+            """,
+            """
+            CREATE INDEX runs_money_notebook ON runs
+            (notebook_id, created, provider, state, owner, cost_kind, cost_high, cost_actual)
+            """,
+            "CREATE INDEX runs_job ON runs (job_id, provider, run_id) WHERE job_id IS NOT NULL",
+            """
+            CREATE INDEX runs_unsettled ON runs (created, run_id)
+            WHERE (state = 'unconfirmed' OR (cost_actual IS NULL AND cost_kind <> 'free'
+            AND state IN ('completed', 'failed', 'expired')))
+            """,
         ),
     ),
 )

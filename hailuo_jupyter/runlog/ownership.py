@@ -133,6 +133,12 @@ def alive(log_path: Path, owner: str) -> bool:
         os.close(handle)
 
 
+def living(log_path: Path) -> list[str]:
+    """Give the ids of the owners that live."""
+    ids = sorted(path.stem for path in owners_folder(log_path).glob("*.lock"))
+    return [each for each in ids if alive(log_path, each)]
+
+
 def owners_folder(log_path: Path) -> Path:
     """Give the folder in which a log's owners have their lock files."""
     return log_path.with_name(f"{log_path.name}.owners")

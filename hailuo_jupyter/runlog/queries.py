@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hailuo_jupyter.errors import RunNotFound
@@ -45,33 +45,43 @@ def find(connection: sqlite3.Connection, run_id: str) -> Row | None:
 
 def get(connection: sqlite3.Connection, given: str) -> Row:
     """Find one run by its id, an unambiguous beginning of it, or its random tail."""
-    run_id = given.strip()
-    if exact := find(connection, run_id):
-        return exact
-    run_id = run_id.lower()
-    found: list[Row] = []
-    if len(run_id) >= _SHORTEST_PREFIX:
-        end = f"{run_id}\U0010ffff"
-        found = _rows(connection, "WHERE run_id >= ? AND run_id < ? LIMIT 6", run_id, end)
-        found = found or _rows(
-            connection,
-            "WHERE substr(run_id, -6) >= ? AND substr(run_id, -6) < ? LIMIT 6",
-            run_id,
-            end,
-        )
+    found = fitting(connection, given)
     if len(found) == 1:
         return found[0]
-    raise _not_found(connection, given, [each.run_id for each in found])
+    if found:
+        raise several(given, [each.run_id for each in found])
+    raise _not_found(connection, given)
 
 
-def _not_found(connection: sqlite3.Connection, given: str, several: list[str]) -> RunNotFound:
-    if several:
-        return RunNotFound(
-            f"More than one run is called {given!a}: {', '.join(several[:5])}"
-            + (", …." if len(several) > 5 else "."),
-            money=_NOTHING_BOUGHT,
-            todo="Give more of its id.",
-        )
+def fitting(connection: sqlite3.Connection, given: str) -> list[Row]:
+    """Give the run of this id, or those whose id begins or ends so; six at most."""
+    run_id = given.strip()
+    if exact := find(connection, run_id):
+        return [exact]
+    run_id = run_id.lower()
+    if len(run_id) < _SHORTEST_PREFIX:
+        return []
+    end = f"{run_id}\U0010ffff"
+    found = _rows(connection, "WHERE run_id >= ? AND run_id < ? LIMIT 6", run_id, end)
+    return found or _rows(
+        connection,
+        "WHERE substr(run_id, -6) >= ? AND substr(run_id, -6) < ? LIMIT 6",
+        run_id,
+        end,
+    )
+
+
+def several(given: str, ids: Sequence[str]) -> RunNotFound:
+    """Give the error for a part of an id that several runs have."""
+    return RunNotFound(
+        f"More than one run is called {given!a}: {', '.join(ids[:5])}"
+        + (", …." if len(ids) > 5 else "."),
+        money=_NOTHING_BOUGHT,
+        todo="Give more of its id.",
+    )
+
+
+def _not_found(connection: sqlite3.Connection, given: str) -> RunNotFound:
     latest = [
         each
         for (each,) in connection.execute("SELECT run_id FROM runs ORDER BY created DESC LIMIT 500")

@@ -85,6 +85,7 @@ def row(values: tuple[Any, ...]) -> Row:
 
 def columns(record: Record) -> dict[str, object]:
     """Extract from a record what the log's columns hold of it."""
+    took = took_s(record)
     return {
         "run_id": record.run_id,
         "state": record.state.value,
@@ -95,7 +96,8 @@ def columns(record: Record) -> dict[str, object]:
         "cell_id": record.origin.cell_id if record.origin else None,
         "job_id": record.job.id,
         "unfinished": int(record.state in UNFINISHED),
-        "duration": _duration(record),
+        "duration": None if record.provider == "demo" else took,  # the demo teaches no times
+        "took": took,
         "prompt": record.request.prompt,
         "note": record.note,
         "name": record.name,
@@ -121,10 +123,11 @@ def folder_value(folder: Path) -> str | bytes:
     return absolute
 
 
-def _duration(record: Record) -> float | None:
-    # The download begins when the job's end is known. The demo teaches no times.
+def took_s(record: Record) -> float | None:
+    """Give how long a run's clip took, in seconds: from submit to the job's known end; else None."""
+    # The download begins when the job's end is known.
     begin, end = record.entered(State.SUBMITTED), record.entered(State.DOWNLOADING)
-    if record.provider == "demo" or begin is None or end is None:
+    if begin is None or end is None:
         return None
     seconds = round(end - begin, 3)
     return seconds if seconds > 0 else None  # a clock set back in between tells nothing

@@ -26,12 +26,15 @@ class Answer:
     cut_after : int or None
         Number of body bytes after which the connection is dropped; the header still promises
         the whole body.
+    reset : bool
+        Drop it by a reset, as a dead machine or a firewall does.
     """
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    reset: bool = False
 
     def content(self) -> bytes:
         """Return the body's bytes."""

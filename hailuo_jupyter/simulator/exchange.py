@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable
+import socket
+import struct
+from collections.abc import Awaitable, Iterator
 from typing import ClassVar, cast
 
 from tornado.http1connection import HTTP1Connection
@@ -15,10 +17,13 @@ from tornado.web import RequestHandler, stream_request_body
 from hailuo_jupyter.simulator.access import key_hash
 from hailuo_jupyter.simulator.answers import Answer, RefusedError, error_answer
 from hailuo_jupyter.simulator.fault_effects import Circumstances, instead, rewrite, spoil
-from hailuo_jupyter.simulator.faults import Asking, Effect
+from hailuo_jupyter.simulator.faults import Asking, Effect, Fault
 from hailuo_jupyter.simulator.jobs import Job, Wire
 from hailuo_jupyter.simulator.ledger import RequestEntry
 from hailuo_jupyter.simulator.world import World
+
+_CHUNK = 65536
+_MEGABYTE = b" " * 1_000_000
 
 
 @stream_request_body
@@ -64,10 +69,12 @@ class Exchange(RequestHandler):
 
     def prepare(self) -> None:
         """Look at the request before its body is read."""
+        if self.request.method == "GET":
+            self.job = self.find_job(*self.path_args)
         fault = self.world.faults.take(self.asking(), Effect.EARLY_DROP)
         if fault is not None:
             self.applied.append(fault.name)
-            self._drop()
+            self._drop(reset=bool(fault.detail("reset")))
 
     def data_received(self, chunk: bytes) -> None:
         """Collect the body."""
@@ -148,7 +155,48 @@ class Exchange(RequestHandler):
             self.set_header("Content-Length", str(len(content)))
             self.write(content[: answer.cut_after])
             await self.flush()
-            self._close()
+            self._close(reset=answer.reset)
+
+    async def stream(
+        self, answer: Answer, bytes_per_second: float | None = None, *, sized: bool = True
+    ) -> None:
+        """Send a body in pieces, not faster than asked."""
+        content = answer.content()
+        end = len(content) if answer.cut_after is None else answer.cut_after
+        self.set_status(answer.status)
+        for name, value in {**answer.headers, "Content-Type": answer.content_type()}.items():
+            self.set_header(name, value)
+        if sized:
+            self.set_header("Content-Length", str(len(content)))
+        self._note(answer.status)
+        with contextlib.suppress(StreamClosedError):
+            for piece in _pieces(content[:end], bytes_per_second):
+                self.write(piece)
+                await self.flush()
+                if bytes_per_second:
+                    await asyncio.sleep(len(piece) / bytes_per_second)
+            if answer.cut_after is None:
+                await self.finish()
+            else:
+                self._close(reset=answer.reset)
+
+    async def pour(self, answer: Answer, megabytes: int | None, size: int | None = None) -> None:
+        """Send megabytes of blanks before a body, without end if None, as long as they are taken.
+
+        A JSON text may begin with blanks. The header tells `size`, if that is given.
+        """
+        self.set_status(answer.status)
+        self.set_header("Content-Type", answer.content_type())
+        if size is not None:
+            self.set_header("Content-Length", str(size))
+        self._note(answer.status)
+        poured = 0
+        with contextlib.suppress(StreamClosedError):
+            while (megabytes is None or poured < megabytes) and not self.client_gone:
+                self.write(_MEGABYTE)
+                await self.flush()
+                poured += 1
+            await self.finish(answer.content())
 
     async def alter(self, answer: Answer) -> Answer:
         """Let faults that change single values do so; they are spent only where they apply."""
@@ -175,11 +223,19 @@ class Exchange(RequestHandler):
             answer = instead(replaced, self._around())
         await asyncio.sleep(sum(f.detail("seconds") for f in delays if f.detail("after")))
         if spoilt is not None:
-            if spoilt.name == "lost-answer":
-                self._drop()
-                return
-            answer = spoil(spoilt, answer)
-        await self.deliver(answer)
+            await self._deliver_spoilt(spoilt, answer)
+        else:
+            await self.deliver(answer)
+
+    async def _deliver_spoilt(self, fault: Fault, answer: Answer) -> None:
+        if fault.name == "lost-answer":
+            self._drop(reset=bool(fault.detail("reset")))
+        elif fault.name == "trickle":
+            await self.stream(answer, float(fault.detail("bytes_per_second")))
+        elif fault.name == "huge":
+            await self.pour(answer, int(fault.detail("megabytes")))
+        else:
+            await self.deliver(spoil(fault, answer))
 
     async def _attempt(self, *names: str) -> Answer:
         if self.request.method not in self.allowed:
@@ -215,15 +271,20 @@ class Exchange(RequestHandler):
             self.wire, self.request.uri or "", world.now(), world.url, world.media_url
         )
 
-    def _drop(self) -> None:
+    def _drop(self, *, reset: bool = False) -> None:
         self._note(0)
-        self._close()
+        self._close(reset=reset)
 
-    def _close(self) -> None:
+    def _close(self, *, reset: bool = False) -> None:
         # Nothing is finished after this: the peer sees the connection end.
         self._auto_finish = False
         self.client_gone = True
-        self._stream().close()
+        stream = self._stream()
+        if reset and stream.socket is not None:
+            # To linger for no time is to send a reset in place of an orderly end.
+            at_once = struct.pack("ii", 1, 0)
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        stream.close()
 
     def _stream(self) -> IOStream:
         # Tornado's type says less than its server does: this is always a plain HTTP/1 connection.
@@ -254,3 +315,10 @@ class Exchange(RequestHandler):
             "faults": tuple(self.applied),
         }
         self.world.record(lambda number: RequestEntry(number=number, **entry))  # type: ignore[arg-type]
+
+
+def _pieces(content: bytes, bytes_per_second: float | None) -> Iterator[bytes]:
+    # Small pieces when slow, so that a client sees bytes trickle rather than lumps.
+    size = _CHUNK if not bytes_per_second else max(1, min(_CHUNK, int(bytes_per_second / 20)))
+    for start in range(0, len(content), size):
+        yield content[start : start + size]

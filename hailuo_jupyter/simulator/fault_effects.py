@@ -67,7 +67,11 @@ def spoil(fault: Fault, answer: Answer) -> Answer:
         page = answer.with_body(PAGE, Content_Type="text/html; charset=utf-8")
         return replace(page, status=int(fault.detail("status") or answer.status))
     if fault.name == "drop-mid-body":
-        return replace(answer.with_body(content), cut_after=half)
+        return replace(answer.with_body(content), cut_after=half, reset=bool(fault.detail("reset")))
+    if fault.name == "nested":
+        depth = int(fault.detail("depth"))
+        nested = b'{"nested": ' + b"[" * depth + b"]" * depth
+        return answer.with_body(nested + (b", " + content[1:] if len(content) > 2 else b"}"))
     bodies: dict[str, Callable[[], Any]] = {
         "garbage": lambda: os.urandom(64),
         "empty": lambda: b"",
@@ -252,6 +256,30 @@ def _log_nulls(_: Fault, answer: Answer, __: Circumstances) -> Answer | None:
     return _changed(answer, data=[{**row, **empty} for row in rows])
 
 
+def _rows(make: Callable[[dict[str, Any], Circumstances], list[dict[str, Any]]]) -> _Rewriter:
+    def apply(_: Fault, answer: Answer, around: Circumstances) -> Answer | None:
+        rows = answer.body.get("data")
+        if not isinstance(rows, list) or not rows or not {"request_id"} & rows[0].keys():
+            return None
+        return _changed(answer, data=[each for row in rows for each in make(row, around)])
+
+    return apply
+
+
+def _twin(row: dict[str, Any], _: Circumstances) -> list[dict[str, Any]]:
+    named = "inference_id" if "inference_id" in row else "request_id"
+    return [row, {**row, named: f"{row[named]}-twin"}]
+
+
+def _without_cost(row: dict[str, Any], _: Circumstances) -> list[dict[str, Any]]:
+    return [{**row, **{name: None for name in ("cost", "credits_deduction") if name in row}}]
+
+
+def _elsewhere(row: dict[str, Any], around: Circumstances) -> list[dict[str, Any]]:
+    links = [name for name in row if name.endswith("_url") and row[name]]
+    return [{**row, **dict.fromkeys(links, f"{around.media_url}/foreign.mp4")}]
+
+
 _REWRITES: dict[str, _Rewriter] = {
     "unknown-status": _unknown_status,
     "backwards": _backwards,
@@ -282,4 +310,9 @@ _REWRITES: dict[str, _Rewriter] = {
     "upload-urls": _upload("urls"),
     "upload-file-urls": _upload("file_urls"),
     "log-nulls": _log_nulls,
+    "history-missing": _rows(lambda _, __: []),
+    "history-twin": _rows(_twin),
+    "history-repeats": _rows(lambda row, _: [row, row]),
+    "history-no-cost": _rows(_without_cost),
+    "history-foreign": _rows(_elsewhere),
 }

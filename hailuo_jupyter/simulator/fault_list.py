@@ -98,12 +98,24 @@ _ANSWERS = (
 _SPOILT = (
     FaultKind(
         "drop-before-reading",
-        "the connection is closed before the body is read; nothing is accepted",
+        "the connection is closed before the body is read, or reset; nothing is accepted",
         Effect.EARLY_DROP,
         _ALL,
+        {"reset": False},
     ),
-    _spoil("lost-answer", "the request is carried out, the connection closed without an answer"),
-    _spoil("drop-mid-body", "the connection is closed in the middle of the answer's body"),
+    _spoil(
+        "lost-answer",
+        "the request is carried out, the connection closed without an answer, or reset",
+        reset=False,
+    ),
+    _spoil(
+        "drop-mid-body",
+        "the connection is closed, or reset, in the middle of the answer's body",
+        reset=False,
+    ),
+    _spoil("trickle", "the answer comes at so many bytes per real second", bytes_per_second=1),
+    _spoil("huge", "so many megabytes stand before the answer's own keys", megabytes=200),
+    _spoil("nested", "so deep a list stands before the answer's own keys", depth=100_000),
     _spoil("garbage", "random bytes under the right status"),
     _spoil("empty", "no body"),
     _spoil("html", "an HTML page under the right status", status=None),
@@ -179,10 +191,20 @@ _SHAPES = (
     _rewrite("upload-urls", 'the upload\'s reply as {"urls": [...]}', "upload"),
     _rewrite("upload-file-urls", 'the upload\'s reply as {"file_urls": [...]}', "upload"),
     _rewrite("log-nulls", "log rows with null ids and cost (AI/ML API)", "account"),
+    _rewrite("history-missing", "a history or log without rows, as before they land", "account"),
+    _rewrite("history-twin", "each row has a twin: an equal request with another id", "account"),
+    _rewrite("history-repeats", "each row comes twice, as for several outputs", "account"),
+    _rewrite("history-no-cost", "rows whose cost is not filled in yet", "account"),
+    _rewrite("history-foreign", "rows whose links lead to the second host (Segmind)", "account"),
 )
 
 _FILES = (
-    _media("media-truncated", "Content-Length promises more than comes", share=0.5),
+    _media(
+        "media-truncated",
+        "Content-Length promises more than comes; the connection is closed, or reset",
+        share=0.5,
+        reset=False,
+    ),
     _media(
         "media-wrong-type", "the clip under another Content-Type", type="application/octet-stream"
     ),
@@ -197,6 +219,8 @@ _FILES = (
         "media-no-range", "Range is ignored: 200 and the whole file", Effect.MEDIA_RANGE, ("media",)
     ),
     _media("media-no-length", "no Content-Length (chunked)"),
+    _media("media-huge", "Content-Length says so many bytes, and they come", size=4_000_000_000),
+    _media("media-endless", "no Content-Length, and bytes without end"),
 )
 
 #: All faults by name.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -98,7 +98,8 @@ class Fault:
         if unknown:
             known = ", ".join(kind.details) or "none"
             raise ValueError(f"{self.name!r} has no detail {sorted(unknown)}; it has: {known}")
-        if self.prompt is not None and kind.effect is Effect.EARLY_DROP:
+        early = kind.effect is Effect.EARLY_DROP and self.stage in {None, "submit", "upload", "any"}
+        if self.prompt is not None and early:
             raise ValueError(f"{self.name!r} acts before the prompt is read")
 
     @classmethod
@@ -158,10 +159,10 @@ class FaultPlan:
                 self._number += 1
                 self._faults.append((self._number, fault))
 
-    def clear(self) -> None:
-        """Switch all faults off."""
+    def clear(self, which: Callable[[Fault], bool] = lambda _: True) -> None:
+        """Switch faults off: all, or those that `which` names."""
         with self._lock:
-            self._faults.clear()
+            self._faults = [each for each in self._faults if not which(each[1])]
 
     def listed(self) -> list[Fault]:
         """Return the faults that are on."""

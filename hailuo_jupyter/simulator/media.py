@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import os
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote, urlencode
-
-from tornado.iostream import StreamClosedError
 
 from hailuo_jupyter.simulator.answers import Answer, RefusedError
 from hailuo_jupyter.simulator.clips import render_silence
@@ -25,7 +20,6 @@ from hailuo_jupyter.simulator.jobs import Job, Phase
 from hailuo_jupyter.simulator.world import World
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
-_CHUNK = 65536
 _ACCESS_KEY = "SIMULATEDACCESSKEY"
 
 
@@ -95,29 +89,6 @@ class FileExchange(Exchange):
             replace(answer, body=b"", headers={**answer.headers, "Content-Length": length})
         )
 
-    async def stream(
-        self, answer: Answer, bytes_per_second: float | None = None, *, sized: bool = True
-    ) -> None:
-        """Send a body in pieces, not faster than asked."""
-        content = answer.content()
-        end = len(content) if answer.cut_after is None else answer.cut_after
-        self.set_status(answer.status)
-        for name, value in {**answer.headers, "Content-Type": answer.content_type()}.items():
-            self.set_header(name, value)
-        if sized:
-            self.set_header("Content-Length", str(len(content)))
-        self._note(answer.status)
-        with contextlib.suppress(StreamClosedError):
-            for piece in _pieces(content[:end], bytes_per_second):
-                self.write(piece)
-                await self.flush()
-                if bytes_per_second:
-                    await asyncio.sleep(len(piece) / bytes_per_second)
-            if answer.cut_after is None:
-                await self.finish()
-            else:
-                self._close()
-
 
 class Clip(FileExchange):
     """A clip's file."""
@@ -173,6 +144,10 @@ class Clip(FileExchange):
             await self.stream(answer, float(fault.detail("bytes_per_second")))
         elif fault.name == "media-no-length":
             await self.stream(answer, sized=False)
+        elif fault.name == "media-huge":
+            await self.pour(answer, None, int(fault.detail("size")))
+        elif fault.name == "media-endless":
+            await self.pour(answer, None)
         else:
             await super().deliver(await self._meddle(fault, answer))
 
@@ -184,7 +159,8 @@ class Clip(FileExchange):
             location = f"{self.world.media_url}{self.request.uri}"
             return Answer(int(fault.detail("status")), b"", {"Location": location})
         if fault.name == "media-truncated":
-            return replace(answer, cut_after=int(len(content) * float(fault.detail("share"))))
+            cut = int(len(content) * float(fault.detail("share")))
+            return replace(answer, cut_after=cut, reset=bool(fault.detail("reset")))
         if fault.name == "media-wrong-type":
             return answer.with_body(content, Content_Type=str(fault.detail("type")))
         if fault.name == "media-html":
@@ -222,10 +198,3 @@ class Asset(FileExchange):
         if found is None:
             raise RefusedError(404, "Not found")
         return self.file_answer(found[1], found[0])
-
-
-def _pieces(content: bytes, bytes_per_second: float | None) -> Iterator[bytes]:
-    # Small pieces when slow, so that a client sees bytes trickle rather than lumps.
-    size = _CHUNK if not bytes_per_second else max(1, min(_CHUNK, int(bytes_per_second / 20)))
-    for start in range(0, len(content), size):
-        yield content[start : start + size]

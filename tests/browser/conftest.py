@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, Server
+from leaks import Watch
 from playwright.sync_api import Browser, sync_playwright
 
 from hailuo_jupyter.simulator import Simulator, SimulatorOptions
@@ -22,6 +23,13 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_key_is_seen_anywhere() -> Iterator[None]:
+    """See, after each module, that no key is in files, logs, notebooks, run logs and websockets."""
+    yield
+    assert [(watch.folder.name, found) for watch in Watch.all if (found := watch.findings())] == []
 
 
 # For a module and not for the session: while Playwright runs it keeps an event loop on the main thread,
@@ -63,6 +71,7 @@ def start_server(
                 "HAILUO_RUN_LOG": str(folder / "log" / "runs.sqlite3"),
                 "HAILUO_LOOPBACK_ONLY": "1",
                 "HAILUO_SIMULATOR_URL": simulator.url,
+                "HAILUO_PROVIDER": "demo",  # there are keys, but what names no provider is to cost nothing
                 **simulator.environment(),
             }
             running[key] = Server(folder, env, app=app, extension=extension).__enter__()

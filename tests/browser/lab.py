@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import nbformat
+from leaks import Watch
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
 import hailuo_jupyter
@@ -56,6 +57,7 @@ class Server:
     ) -> None:
         self.app, self.root = app, folder / "work"
         self.root.mkdir(parents=True)
+        self.watch = Watch(folder)
         self._log = (folder / "server.log").open("wb")
         config = folder / "config"
         (config / "labconfig").mkdir(parents=True)
@@ -73,7 +75,13 @@ class Server:
         trait = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
         command = [
             *(sys.executable, "-m", "jupyterlab" if app == "lab" else "notebook"),
-            *("--no-browser", "--allow-root", f"--port={self.port}", "--ServerApp.port_retries=0"),
+            *(
+                "--debug",
+                "--no-browser",
+                "--allow-root",
+                f"--port={self.port}",
+                "--ServerApp.port_retries=0",
+            ),
             *("--IdentityProvider.token=", "--ServerApp.password="),
             *("--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={self.root}"),
             *(f"--{trait}.expose_app_in_browser=True", "--LabApp.news_url="),
@@ -87,6 +95,7 @@ class Server:
             env={
                 **os.environ,
                 **env,
+                **self.watch.keys,
                 "JUPYTER_CONFIG_DIR": str(config),
                 "JUPYTER_DATA_DIR": str(folder / "data"),
                 "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
@@ -183,6 +192,7 @@ class Lab:
         self.page: Page = browser.new_page()
         self.page.set_default_timeout(PATIENCE * 1000)
         self.problems: list[str] = []
+        server.watch.listen(self.page)
         self.page.on("pageerror", self._failed)
         self.page.on("console", self._heard)
         self.open(path, kernel=kernel)

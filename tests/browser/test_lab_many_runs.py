@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
-from lab import Lab, Server
+from lab import PATIENCE, Lab, Server
 from many_runs import write_notebooks
 from playwright.sync_api import Browser, BrowserContext, expect
 
@@ -38,7 +38,8 @@ def test_two_hundred_finished_runs(context: BrowserContext, server: Server, name
         for at in (0, RUNS // 2, RUNS - 1):
             lab.js("await panel.content.scrollToItem(arg, 'center');", at)
             cell = lab.page.locator(".jp-Cell").filter(has_text=f"take {at}.")
-            expect(cell.locator(".hailuo-twin video")).to_be_visible()
+            # JupyterLab adds cells to the page little by little, and so do outputs draw themselves.
+            expect(cell.locator(".hailuo-twin video")).to_be_visible(timeout=PATIENCE * 1000)
             expect(cell.get_by_role("button", name="Copy run id")).to_be_visible()
         assert clips == []
         # To look at it changes nothing.

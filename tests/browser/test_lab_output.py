@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from lab import MIME, Lab, Server
+from looks import findings
 from playwright.sync_api import Browser, expect
 
 from hailuo_jupyter.nbfile.verify import verify
@@ -23,12 +22,6 @@ OpenLab = Callable[..., Lab]
 
 def cell(name: str) -> str:
     return f"%%hailuo --provider demo\nA heron lifts off a lake, as {name} tells. [Pan left]"
-
-
-def findings(lab: Lab, where: str) -> list[Any]:
-    """What the automated accessibility check finds."""
-    found = Axe().run(lab.page, context=where)
-    return [(each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]]
 
 
 @pytest.fixture
@@ -160,7 +153,7 @@ def test_a_kernel_without_ipywidgets(open_lab: OpenLab, server: Server, name: st
 
 
 def test_another_version_of_the_protocol(open_lab: OpenLab, server: Server, name: str) -> None:
-    other = f"import hailuo_jupyter.kernel.bridge as bridge; bridge.PROTOCOL = 2\n{LOAD}"
+    other = f"import hailuo_jupyter.kernel.bridge_messages as m; m.PROTOCOL = 2\n{LOAD}"
     lab = open_lab(server.write(f"{name}.ipynb", [other, cell(name)]))
     lab.run(0, 1)
     expect(lab.page.locator(".Toastify").get_by_text("Install the same in both.")).to_have_count(1)

@@ -290,6 +290,46 @@ def test_the_notebook_is_renamed(
     assert bought(simulator, name) == 1
 
 
+def test_the_whole_folder_is_renamed(
+    open_lab: OpenLab, server: Server, name: str, simulator: Simulator
+) -> None:
+    lab = open_lab(server.write(f"{name}/a.ipynb", [LOAD, cell(name)]))
+    lab.run(0, 1)
+    lab.until_state("completed", 1)
+    run_id = check_saved(lab.save())["run_id"]
+
+    # While it is open: its clip lies elsewhere now, and plays from there.
+    lab.js("await app.serviceManager.contents.rename(arg[0], arg[1]);", [name, f"{name}-1"])
+    lab.path = f"{name}-1/a.ipynb"
+    lab.until(lambda: lab.js("return panel?.context.path;") == lab.path, "it has its new path")
+    video = lab.output(1).locator("video")
+    lab.until(lambda: f"/{name}-1/hailuo/" in video.evaluate("video => video.src"), "it is drawn")
+    lab.plays(1)
+    assert check_saved(lab.save())["run_id"] == run_id
+    lab.close()
+    server.shut_down_kernels()
+
+    # While it is closed.
+    (server.root / f"{name}-1").rename(server.root / f"{name}-2")
+    lab = open_lab(f"{name}-2/a.ipynb")
+    lab.plays(1)
+    lab.run(0)
+    lab.plays(1)
+    assert check_saved(lab.save())["run_id"] == run_id
+    # Its cell finds the run again, in its new folder, and what is new is kept there as before.
+    lab.run(1)
+    assert lab.until_state("completed", 1)["run_id"] == run_id
+    lab.plays(1)
+    lab.js("model.cells.get(1).sharedModel.setSource(arg);", cell(f"{name} again"))
+    lab.run(1)
+    lab.until(lambda: lab.record(1).get("run_id") not in {None, run_id}, "another run is shown")
+    lab.until_state("completed", 1)
+    lab.plays(1)
+    assert sorted(lab.save().metadata.hailuo.runs) == sorted([run_id, lab.record(1)["run_id"]])
+    assert bought(simulator, name) == 2
+    assert (server.root / f"{name}-2" / "hailuo" / f"{lab.record(1)['run_id']}.mp4").is_file()
+
+
 def test_a_run_that_nothing_shows(open_lab: OpenLab, server: Server, name: str) -> None:
     code = f"from hailuo_jupyter import generate; run = generate('A heron, {name}', 'demo')"
     lab = open_lab(server.write(f"{name}.ipynb", [LOAD, code]))

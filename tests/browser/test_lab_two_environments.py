@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, Server, _free_port
+from leaks import Watch
 from playwright.sync_api import expect
 
 from hailuo_jupyter import __version__
@@ -87,6 +88,7 @@ class HubServer(Server):
     def __init__(self, folder: Path, env: dict[str, str], environment: Environment) -> None:
         self.app, self.root = "lab", folder / "work"
         self.root.mkdir(parents=True)
+        self.watch = Watch(folder)
         settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
         settings.mkdir(parents=True)
         (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
@@ -108,6 +110,7 @@ class HubServer(Server):
             env={
                 **_clean(),
                 **env,
+                **self.watch.keys,
                 "JUPYTER_CONFIG_DIR": str(folder / "config"),
                 "JUPYTER_DATA_DIR": str(folder / "data"),
                 "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
@@ -164,6 +167,7 @@ def hub(
         "HAILUO_RUN_LOG": str(folder / "log" / "runs.sqlite3"),
         "HAILUO_LOOPBACK_ONLY": "1",
         "HAILUO_SIMULATOR_URL": simulator.url,
+        "HAILUO_PROVIDER": "demo",
         **simulator.environment(),
     }
     with HubServer(folder, env, of_server) as running:

@@ -168,6 +168,23 @@ def test_an_upload_that_fails_buys_nothing(lab: Lab, frame: Path) -> None:
     assert lab.submits() == 0
 
 
+def test_a_gateways_key_and_frames_go_to_no_storage_that_nobody_named(
+    lab: Lab, frame: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEGMIND_STORAGE_URL")
+    engine = lab.engine()
+    for how in ({"image": frame}, {"image": "https://pictures.example/a.png", "last_image": frame}):
+        with pytest.raises(errors.SettingsError, match="SEGMIND_STORAGE_URL") as caught:
+            lab.place(engine, **how)
+        told(caught.value, errors.SettingsError)
+    assert [log.recent() for log in engine.logs()] == [[]]
+    assert not lab.sim.requests
+    # A picture that is an address already needs no storage.
+    assert ending(lab.place(engine, image="https://pictures.example/a.png")) is None
+    monkeypatch.setenv("SEGMIND_STORAGE_URL", lab.sim.url)
+    assert ending(lab.place(engine, image=frame)) is None
+
+
 def test_an_upload_is_free_and_so_repeated(lab: Lab, frame: Path) -> None:
     for fault in ("rate-limited-seconds", "lost-answer", "upload-urls"):
         lab.sim.fault(fault, "upload")

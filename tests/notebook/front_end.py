@@ -45,6 +45,8 @@ class FrontEnd:
         self.displays: dict[str, dict[str, Any]] = {}
         self.comms: dict[str, dict[str, Any]] = {}
         self.updates = 0
+        self.sync: list[dict[str, Any]] = []  # what the kernel has said on hailuo.sync
+        self._sync_comm = ""
 
     def __enter__(self) -> Self:
         self._manager.start_kernel(env=self._env, cwd=str(self._folder))
@@ -65,6 +67,9 @@ class FrontEnd:
         self._client.stop_channels()
         self._manager.restart_kernel(now=kill)
         self._connect()
+
+    def alive(self) -> bool:
+        return bool(self._manager.is_alive())
 
     def kill(self) -> None:
         self._manager.signal_kernel(9)
@@ -90,6 +95,20 @@ class FrontEnd:
         self.cells[cell.message_id] = cell
         self._client.shell_channel.send(message)
         return cell
+
+    def say(self, op: str, **content: Any) -> None:
+        """Send a message on `hailuo.sync`, as the lab extension does."""
+        self.say_anything({"hailuo.sync": 1, "version": "0.1.0", "op": op, **content})
+
+    def say_anything(self, data: Any) -> None:
+        """Send whatever there is on `hailuo.sync`, as no lab extension does."""
+        message = self._client.session.msg("comm_msg", {"comm_id": self._sync_comm, "data": data})
+        self._client.shell_channel.send(message)
+
+    @property
+    def client_id(self) -> str:
+        """The session by which the kernel knows this front end."""
+        return str(self._client.session.session)
 
     def run(self, code: str, cell_id: str = "cell-1", timeout: float = 60) -> Cell:
         """Run a cell to its end."""
@@ -131,15 +150,24 @@ class FrontEnd:
                 self.displays[display_id] = output
             if cell:
                 cell.outputs.append(output)
-        elif kind == "comm_open" and content["target_name"] == "jupyter.widget":
-            self.comms[content["comm_id"]] = dict(content["data"].get("state", {}))
-        elif kind == "comm_msg" and content["comm_id"] in self.comms:
-            self.comms[content["comm_id"]].update(content["data"].get("state", {}))
-        elif kind == "comm_close":
-            self.comms.pop(content["comm_id"], None)
+        elif kind.startswith("comm_"):
+            self._take_comm(kind, content)
         elif cell is None:
             return
         elif kind in {"stream", "error", "execute_result"}:
             cell.outputs.append({"type": kind, **content})
         elif kind == "status" and content["execution_state"] == "idle":
             cell.seconds = time.monotonic() - cell.began
+
+    def _take_comm(self, kind: str, content: dict[str, Any]) -> None:
+        comm, data = content["comm_id"], content["data"]
+        if kind == "comm_open" and content["target_name"] == "hailuo.sync":
+            self._sync_comm = comm
+        elif kind == "comm_open" and content["target_name"] == "jupyter.widget":
+            self.comms[comm] = dict(data.get("state", {}))
+        elif kind == "comm_msg" and comm == self._sync_comm:
+            self.sync.append(data)
+        elif kind == "comm_msg" and comm in self.comms:
+            self.comms[comm].update(data.get("state", {}))
+        elif kind == "comm_close":
+            self.comms.pop(comm, None)

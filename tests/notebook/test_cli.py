@@ -28,18 +28,20 @@ from at_rest import (
 )
 
 from hailuo_jupyter import __version__
-from hailuo_jupyter.cli import main
+from hailuo_jupyter.cli import commands, main
+
+COMMANDS = tuple(commands.DO)
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     said = capsys.readouterr().out
-    for name in ("demo", "execute", "sync", "verify", "wait", "simulator"):
+    for name in (*COMMANDS, "simulator"):
         assert re.search(rf"^    {name}\s", said, re.MULTILINE)
     assert "jupyter hailuo" in said.splitlines()[0]
 
 
-@pytest.mark.parametrize("name", ["demo", "execute", "sync", "verify", "wait", "simulator"])
+@pytest.mark.parametrize("name", [*COMMANDS, "simulator"])
 def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])

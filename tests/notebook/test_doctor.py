@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
-from at_rest import surroundings
+from at_rest import ROOT, surroundings
 from front_end import FrontEnd
 from shown_run import shown_row
 
@@ -19,6 +22,7 @@ from hailuo_jupyter import __version__, doctor, installed, keys
 from hailuo_jupyter.cli import main
 from hailuo_jupyter.doctor import Diagnosis, Finding, diagnose
 from hailuo_jupyter.runlog import Owner, RunLog
+from hailuo_jupyter.runlog.look import server_mark
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
 
@@ -106,6 +110,43 @@ def test_the_lab_extension_is_disabled(settings: Hailuo, tmp_path: Path, said: A
     assert "labextension enable" in one(diagnose(settings, tmp_path), "lab extension", "here").todo
     page.write_text(json.dumps({"disabledExtensions": {"hailuo-jupyter": False}}))
     assert diagnose(settings, tmp_path).ok
+
+
+def test_the_server_extension_and_a_server_that_collects(settings: Hailuo, tmp_path: Path) -> None:
+    part, config = "server extension", tmp_path / "config" / "jupyter_server_config.d"
+    assert one(diagnose(settings, tmp_path), part, "here").value.startswith("none; ")
+    config.mkdir(parents=True)
+    shutil.copy(ROOT / "hailuo_jupyter/server_extension.json", config / "hailuo_jupyter.json")
+    assert one(diagnose(settings, tmp_path), part, "here").value == "enabled"
+    off = {"ServerApp": {"jpserver_extensions": {"hailuo_jupyter": False}}}
+    config.with_suffix(".json").write_text(json.dumps(off))
+    found = diagnose(settings, tmp_path)
+    assert one(found, part, "here").value.startswith("disabled (")
+    assert one(found, part, "collector").value.startswith("not seen: ")
+    assert found.ok, "whoever wants none needs none"
+    with Owner(server_mark(settings.run_log_path())):
+        seen = one(diagnose(settings, tmp_path), part, "collector").value
+        assert seen.startswith(f"seen, process {os.getpid()}: ")
+
+
+def test_an_install_puts_the_extensions_configuration_in_place() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    shared = wheel["targets"]["wheel"]["shared-data"]
+    place = "etc/jupyter/jupyter_server_config.d/hailuo_jupyter.json"
+    assert shared["hailuo_jupyter/server_extension.json"] == place
+
+
+@pytest.mark.parametrize("key", [False, True])
+def test_an_orphan_without_a_key_waits_for_one(
+    settings: Hailuo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: bool
+) -> None:
+    if key:
+        monkeypatch.setenv("SEGMIND_API_KEY", KEY)
+    row = shown_row(State.QUEUED, folder=tmp_path)
+    with RunLog(settings.run_log_path()) as log:
+        log.insert(row.record, folder=tmp_path, kind="k", owner="1-00000000")
+    said = one(diagnose(settings, tmp_path), "run log", row.run_id).value
+    assert ("waiting for a key (SEGMIND_API_KEY)" in said) is not key
 
 
 def test_the_environment_of_a_kernel_alone_needs_no_extension(

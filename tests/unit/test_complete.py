@@ -47,6 +47,9 @@ def complete(ip: Any, text: str) -> list[str]:
         ("%%hailuo --mode pro --wa", ["%%hailuo --mode pro --wait"]),
         ("%hailuo ca", ["%hailuo cancel"]),
         ("%hailuo key a", ["%hailuo key aimlapi"]),
+        ("%hailuo rerun canyon --no-o", ["%hailuo rerun canyon --no-optimizer"]),
+        ("%hailuo rerun canyon --mode p", ["%hailuo rerun canyon --mode pro"]),
+        ("%hailuo tag canyon keep --", ["%hailuo tag canyon keep --remove"]),
     ],
 )
 def test_options_choices_and_commands(ip: Any, text: str, becomes: list[str]) -> None:

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import httpx
 import pytest
 
 from hailuo_jupyter import settings
 from hailuo_jupyter.errors import SettingsError
 from hailuo_jupyter.providers import http as seam
 from hailuo_jupyter.providers.base import Call, Reply
-from hailuo_jupyter.providers.http import Http, Lost, Unsent
+from hailuo_jupyter.providers.http import Http, Lost, Patience, Unsent
 
 KEY = {"x-api-key": "SG_0123456789abcdef"}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -105,9 +104,15 @@ def answer(body: bytes, *headers: str, status: int = 200) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def send(call: Call, *, fresh: bool = True, headers: dict[str, str] | None = None) -> Reply:
+def send(
+    call: Call,
+    *,
+    fresh: bool = True,
+    headers: dict[str, str] | None = None,
+    patience: Patience | None = None,
+) -> Reply:
     async def work() -> Reply:
-        http = Http()
+        http = Http(patience)
         try:
             return await http.send(call, KEY if headers is None else headers, fresh=fresh)
         finally:
@@ -180,7 +185,7 @@ def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with serving(serve) as server:
         reply = send(post(server.url))
-    assert 100_000 <= len(reply.content) < 1_000_000
+    assert 0 < len(reply.content) <= 100_000
     assert reply.json is None
 
 
@@ -229,10 +234,9 @@ def test_a_failed_tls_handshake_proves_it(garbage: bytes) -> None:
         send(post(server.url.replace("http:", "https:")))
 
 
-def test_a_handshake_that_never_ends_proves_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seam, "_TIMEOUT", httpx.Timeout(5, connect=0.3))
+def test_a_handshake_that_never_ends_proves_it() -> None:
     with serving(lambda _, __: time.sleep(2)) as server, pytest.raises(Unsent):
-        send(post(server.url.replace("http:", "https:")))
+        send(post(server.url.replace("http:", "https:")), patience=Patience(connect=0.3))
 
 
 # ── after which nobody can know ────────────────────────────────────────────────────────────────
@@ -265,23 +269,19 @@ def test_a_connection_that_is_closed_unread_is_lost() -> None:
         send(post(server.url))
 
 
-def test_an_answer_that_does_not_come_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seam, "_TIMEOUT", httpx.Timeout(5, read=0.3))
-
+def test_an_answer_that_does_not_come_is_lost() -> None:
     def serve(server: Server, connection: socket.socket) -> None:
         server.read(connection)
         time.sleep(1)
 
     began = time.monotonic()
     with serving(serve) as server, pytest.raises(Lost):
-        send(post(server.url))
+        send(post(server.url), patience=Patience(read=0.3))
     assert time.monotonic() - began < 3
 
 
 def test_a_submit_waits_longer_for_its_answer_than_to_connect() -> None:
-    limits = seam._TIMEOUT
-    assert limits.read is not None
-    assert limits.connect is not None
+    limits = Patience()
     assert limits.read >= 30 > limits.connect
 
 

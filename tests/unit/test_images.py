@@ -7,6 +7,7 @@ import hashlib
 import re
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -449,6 +450,26 @@ def test_keep_writes_once_and_heals(tmp_path: Path) -> None:
     keep(frame, tmp_path / "out")
     assert path.read_bytes() == frame.data
     assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_keep_writes_over_what_a_killed_process_left(tmp_path: Path) -> None:
+    frame = opened(picture())
+    left = tmp_path / "frames" / f".{frame.sha256}.png.x1y2z3.tmp"
+    left.parent.mkdir()
+    left.write_bytes(b"half" * frame.size)
+    path = keep(frame, tmp_path)
+    assert path is not None
+    assert path.read_bytes() == frame.data
+    assert [found.name for found in left.parent.iterdir()] == [path.name]
+
+
+def test_keep_by_many_at_once_gives_one_whole_file(tmp_path: Path) -> None:
+    frame = opened(picture())
+    with ThreadPoolExecutor(8) as pool:
+        for path in pool.map(lambda _: keep(frame, tmp_path), range(32)):
+            assert path is not None
+            assert path.read_bytes() == frame.data
+    assert len(list((tmp_path / "frames").iterdir())) == 1
 
 
 def test_keep_has_nothing_to_do_for_an_address(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import string
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,22 @@ def test_the_sidecar_is_replaced_whole(tmp_path: Path) -> None:
     assert write_sidecar(later, folder) == path
     assert Record.from_json(path.read_bytes()) == later
     assert list(folder.iterdir()) == [path]
+
+
+def test_a_sidecar_takes_away_what_a_killed_process_left(tmp_path: Path) -> None:
+    made = make()
+    (tmp_path / f".{made.run_id}.17-0123abcd.tmp").write_text("half of it")
+    (tmp_path / ".another.17-0123abcd.tmp").write_text("another run's")
+    path = write_sidecar(made, tmp_path)
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, ".another.17-0123abcd.tmp"}
+
+
+def test_a_sidecar_is_written_by_many_at_once(tmp_path: Path) -> None:
+    made = make()
+    with ThreadPoolExecutor(8) as pool:
+        paths = set(pool.map(lambda _: write_sidecar(made, tmp_path), range(64)))
+    assert list(tmp_path.iterdir()) == list(paths)
+    assert Record.from_json(paths.pop().read_bytes()) == made
 
 
 def test_a_sidecar_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:

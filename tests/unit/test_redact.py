@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hailuo_jupyter import redact
+from hailuo_jupyter.nbfile.audit import scan_bytes
 
 SECRET = "SG_0123456789abcdef"
 
@@ -266,3 +267,21 @@ def test_tracebacks_and_wrong_arguments_are_redacted(logged: list[str]) -> None:
     assert "[redacted]/file" in logged[0]
     assert "Traceback" in logged[0]
     assert "hunter2" not in "".join(logged)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Incorrect API key provided: Zq7xW***************Yc3m",
+        "key Zq7xW2+L… is not valid",
+        "key Zq7xW2+Lk9vR is not valid",
+        "key ending in ****pYc3m",
+        "….. no such key: •••••pYc3m",
+    ],
+)
+def test_a_key_that_a_provider_repeats_in_part_or_masked(said: str) -> None:
+    key = "Zq7xW2+Lk9vRt4_Bn8pYc3m"
+    told = redact.text(said, [key])
+    assert redact.MARK in told
+    assert not scan_bytes(told.encode(), [key])
+    assert redact.text(told, [key]) == told

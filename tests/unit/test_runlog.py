@@ -341,6 +341,35 @@ def test_unfinished_until_the_end_or_until_told(log: RunLog) -> None:
     assert peek_unfinished(log.path) == 2
 
 
+def test_what_a_process_holds_is_unfinished_until_it_lets_go(log: RunLog) -> None:
+    """Else nobody would look for what it had still to do when it was killed after the end."""
+    run_id = log.insert(make(), folder=Path("out"), kind=KIND, owner="1-00000000").run_id
+    send(log, run_id)
+    finish(log, run_id, 200)
+    assert [(row.state, row.owner) for row in log.unfinished()] == [(State.COMPLETED, "1-00000000")]
+    assert peek_unfinished(log.path) == 1
+    assert log.claim([run_id], "2-00000000") == [run_id], "the first one is dead"
+    log.release(run_id, "1-00000000")
+    assert peek_unfinished(log.path) == 1
+    assert log.release(run_id, "2-00000000").owner is None
+    assert log.unfinished() == []
+    never_sent = log.insert(make(), folder=Path("out"), kind=KIND, owner="1-00000000").run_id
+    log.release(never_sent, "1-00000000")
+    assert [row.run_id for row in log.unfinished()] == [never_sent]
+
+
+def test_a_change_may_be_its_owners_alone(log: RunLog) -> None:
+    run_id = log.insert(make(), folder=Path("out"), kind=KIND, owner="1-00000000").run_id
+
+    def sent(by: str) -> State:
+        return log.update(run_id, lambda r: r.moved(State.SUBMITTING), only_by=by).state
+
+    assert sent("2-00000000") is State.PREPARED
+    assert sent("1-00000000") is State.SUBMITTING
+    log.release(run_id, "1-00000000")
+    assert log.update(run_id, lambda r: r.changed(note="n"), only_by="1-00000000").revision == 2
+
+
 def test_durations_are_of_watched_real_runs(log: RunLog, clock: Clock) -> None:
     for end in (150.5, 160.0, 90.0):  # the last one: the clock was set back
         clock.now += 1

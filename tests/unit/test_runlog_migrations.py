@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,8 @@ import hailuo_jupyter
 from hailuo_jupyter import catalogue, request
 from hailuo_jupyter.errors import RunLogError
 from hailuo_jupyter.record import prepare
-from hailuo_jupyter.runlog import RunLog, migrations
+from hailuo_jupyter.runlog import RunLog, migrations, schema
+from hailuo_jupyter.runlog.search import Search, Sort
 
 ROOT = Path(hailuo_jupyter.__file__).parents[1]
 NAMES = [name for name, _ in migrations.MIGRATIONS]
@@ -70,6 +73,52 @@ def test_every_older_log_gets_the_present_tables(
     RunLog(tmp_path / "new").close()
     assert tables(path) == tables(tmp_path / "new")
     assert applied(path) == NAMES
+
+
+def test_a_log_of_the_first_schema_is_taken_over_with_all_that_it_holds(path: Path) -> None:
+    # Written by the version that had two steps.
+    dump = Path(__file__).with_name("first_schema.sql").read_text(encoding="utf-8")
+    with sqlite3.connect(path) as connection:
+        connection.executescript(dump)
+    connection.close()
+    assert applied(path) == ["0001_runs", "0002_pacing"]
+    with RunLog(path) as log:
+        done, failed, unsent = log.rows([f"20260921-{tail}" for tail in TAILS])
+        assert [each.record.request.prompt[:9] for each in (done, failed, unsent)] == [
+            "A heron l", "A failed ", "Never sen",
+        ]  # fmt: skip
+        for row in (done, failed, unsent):
+            # Every column holds what it would hold if the run were written today.
+            expected = schema.columns(row.record)
+            for name, held in stored(log, row.run_id).items():
+                if name == "tags":
+                    assert json.loads(held) == row.record.tags
+                elif name != "record_json":  # left as it was written
+                    assert held == expected[name], name
+        assert stored(log, done.run_id)["took"] == 120.0
+        for wanted in (
+            Search(text="ÖDLAND"), Search(text="lifts off, slowly"), Search(tags=("sea",)),
+            Search(text='"quoted"'), Search(text="best one"), Search(text="heron", sort=Sort.COST),
+        ):  # fmt: skip
+            assert [key.run_id for key in log.page(wanted).keys] == [done.run_id], wanted
+        assert log.page(Search(sort=Sort.DURATION)).keys[0].run_id == done.run_id
+        log.update(done.run_id, lambda record: record.changed(rating=5, tags=["sea", "chosen"]))
+        assert [key.run_id for key in log.page(Search(rating=5, tags=("chosen",))).keys] == [
+            done.run_id
+        ]
+
+
+TAILS = ("150000-aaaaa1", "160000-aaaaa2", "170000-aaaaa3")
+
+
+def stored(log: RunLog, run_id: str) -> dict[str, Any]:
+    """Give the columns of a run that follow from its record, as the file holds them."""
+    assert log._connection is not None
+    found = log._connection.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,))
+    names = [column[0] for column in found.description]
+    values = dict(zip(names, found.fetchone(), strict=True))
+    known = schema.columns(log.get(run_id).record)
+    return {name: values[name] for name in known}
 
 
 def test_opening_again_changes_nothing(path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hailuo_jupyter import catalogue, request
 from hailuo_jupyter.errors import (
+    NOTHING_SENT,
     AnswerLost,
     HailuoError,
     JobExpired,
@@ -22,6 +23,7 @@ from hailuo_jupyter.errors import (
     ProviderDown,
     RateLimited,
     Rejected,
+    SettingsError,
 )
 from hailuo_jupyter.providers import dialect
 from hailuo_jupyter.providers.base import Accepted, Call, News, Reply
@@ -101,11 +103,12 @@ def test_an_id_is_quoted_whole(job_id: str, quoted: str) -> None:
     assert result == Call("GET", f"{API}/v2/requests/{quoted}")
 
 
-def test_a_local_frame_is_uploaded_as_a_data_uri() -> None:
-    class Frame:
-        def data_uri(self) -> str:
-            return "data:image/png;base64,AAAA"
+class Frame:
+    def data_uri(self) -> str:
+        return "data:image/png;base64,AAAA"
 
+
+def test_a_local_frame_is_uploaded_as_a_data_uri() -> None:
     call = WIRE.upload(Frame())  # type: ignore[arg-type]
     assert call == Call(
         "POST", f"{STORAGE}/upload-asset", {"data_urls": ["data:image/png;base64,AAAA"]}
@@ -113,11 +116,36 @@ def test_a_local_frame_is_uploaded_as_a_data_uri() -> None:
 
 
 def test_addresses_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for base in SEGMIND.base_urls.values():
+        monkeypatch.delenv(base.variable, raising=False)
+    assert dialect(SEGMIND).addresses == {
+        role: base.url for role, base in SEGMIND.base_urls.items()
+    }
+    monkeypatch.setenv("SEGMIND_STORAGE_URL", "https://storage.example/")
+    assert dialect(SEGMIND).addresses["storage"] == "https://storage.example"
+    assert dialect(SEGMIND).addresses["api"] == API
+
+
+def test_a_gateways_key_has_no_way_to_hosts_that_nobody_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("SEGMIND_BASE_URL", "http://127.0.0.1:9/")
-    monkeypatch.delenv("SEGMIND_STORAGE_URL", raising=False)
+    for name in ("SEGMIND_STORAGE_URL", "SEGMIND_HISTORY_URL"):
+        monkeypatch.delenv(name, raising=False)
     found = dialect(SEGMIND)
-    assert found.addresses["api"] == "http://127.0.0.1:9"
-    assert found.addresses["storage"] == STORAGE
+    assert found.addresses == {"api": "http://127.0.0.1:9"}
+    assert found.history(0.0, 1e6, 0) is None
+    with pytest.raises(SettingsError, match="SEGMIND_STORAGE_URL") as refused:
+        found.upload(Frame())  # type: ignore[arg-type]
+    assert refused.value.money == NOTHING_SENT
+    # Whoever names them means them, Segmind's own too.
+    monkeypatch.setenv("SEGMIND_STORAGE_URL", STORAGE)
+    monkeypatch.setenv("SEGMIND_HISTORY_URL", SEGMIND.base_urls["history"].url)
+    found = dialect(SEGMIND)
+    call = found.upload(Frame())  # type: ignore[arg-type]
+    assert call is not None
+    assert call.url == f"{STORAGE}/upload-asset"
+    assert found.history(0.0, 1e6, 0) is not None
 
 
 # ── answers to the submit ──────────────────────────────────────────────────────────────────────

@@ -1,95 +1,31 @@
-"""Every fault of the simulator does what its description says, and only when it is on."""
+"""Every fault of the simulator does what its description says, and only when it is on: calls and jobs."""
 
 from __future__ import annotations
 
 import email.utils
-import io
-import ssl
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
-import av
 import httpx
 import pytest
 
-from hailuo_jupyter.simulator import FAULTS, Fault, Simulator, SimulatorOptions, describe_faults
+from hailuo_jupyter.simulator import FAULTS, Fault, Simulator, describe_faults
+from hailuo_jupyter.simulator.fault_list import Effect
 
-# Reading the system's certificates anew for every request takes longer than the request.
-_TLS = ssl.create_default_context()
-get = partial(httpx.get, verify=_TLS)
-
-SEGMIND = "/v2/minimax-hailuo-2"
-LEGACY = "/v2/generate/video/minimax/generation"
-UNIFIED = "/v2/video/generations"
-AIML_BODY = {"model": "minimax/hailuo-02", "prompt": "a calm sea"}
+from .fault_bench import LEGACY, SEGMIND, Bench, at_work, get, serving
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    options = SimulatorOptions(
-        cache=tmp_path_factory.getbasetemp() / "clips",
-        variants=1,
-        shrink=8,
-        segmind_seconds=0,
-        aimlapi_6s_seconds=0,
-        history_delay=0,
-        sigma=0,
-        balance=1e9,
-    )
-    with Simulator(options) as simulator:
+    with serving(tmp_path_factory.getbasetemp() / "clips") as simulator:
         yield simulator
-
-
-class Bench:
-    """A simulator with a client for each wire."""
-
-    def __init__(self, sim: Simulator, segmind: httpx.Client, aimlapi: httpx.Client) -> None:
-        self.sim, self.segmind, self.aimlapi = sim, segmind, aimlapi
-
-    def submit(self, prompt: str = "a calm sea") -> httpx.Response:
-        return self.segmind.post(SEGMIND, json={"prompt": prompt, "image_url": None})
-
-    def generate(self, path: str = LEGACY) -> httpx.Response:
-        return self.aimlapi.post(path, json=AIML_BODY)
-
-    def finished(self) -> dict[str, Any]:
-        made: dict[str, Any] = self.submit().json()
-        while True:
-            answer = self.segmind.get(made["status_url"])
-            if answer.json()["status"] in ("COMPLETED", "FAILED"):
-                return made
-            time.sleep(0.01)
-
-    def result(self) -> httpx.Response:
-        return self.segmind.get(self.finished()["response_url"])
-
-    def clip(self, **headers: str) -> httpx.Response:
-        link = self.result().json()["output"]
-        return get(link, headers=headers)
-
-    def polled(self, path: str = LEGACY) -> list[httpx.Response]:
-        made = self.generate(path).json()
-        job_id = made.get("generation_id") or made["id"]
-        answers = []
-        while not answers or answers[-1].json()["status"] not in ("completed", "error"):
-            answers.append(self.aimlapi.get(path, params={"generation_id": job_id}))
-            time.sleep(0.01)
-        return answers
-
-    def poll(self, path: str = LEGACY) -> Any:
-        return self.polled(path)[-1].json()
 
 
 @pytest.fixture
 def bench(server: Simulator) -> Iterator[Bench]:
-    server.clear_faults()
-    segmind = httpx.Client(base_url=server.url, headers={"x-api-key": "k"})
-    aimlapi = httpx.Client(base_url=server.url, headers={"Authorization": "Bearer k"})
-    with segmind, aimlapi:
-        yield Bench(server, segmind, aimlapi)
-    server.clear_faults()
+    with at_work(server) as made:
+        yield made
 
 
 def answers_with(status: int, **headers: str) -> Callable[[Bench, str], None]:
@@ -230,39 +166,6 @@ def delay(bench: Bench, name: str) -> None:
     assert bench.submit().status_code == 200
 
 
-def unknown_status(bench: Bench, name: str) -> None:
-    bench.sim.fault(name, word="DREAMING")
-    made = bench.submit().json()
-    assert bench.segmind.get(made["status_url"]).json()["status"] == "DREAMING"
-    assert bench.segmind.get(made["status_url"]).json()["status"] in ("QUEUED", "PROCESSING")
-
-
-def backwards(bench: Bench, name: str) -> None:
-    # Spent only where it applies: the first answer is QUEUED anyhow.
-    bench.sim.fault("stuck")
-    bench.sim.fault(name)
-    url = bench.submit().json()["status_url"]
-    words = [bench.segmind.get(url).json()["status"] for _ in range(3)]
-    assert words[-2:] in (["QUEUED", "PROCESSING"], ["PROCESSING", "PROCESSING"])
-    assert "QUEUED" in words
-    assert name in [fault for entry in bench.sim.requests[-3:] for fault in entry.faults]
-
-
-def failed_under(status: int, **details: Any) -> Callable[[Bench, str], None]:
-    def check(bench: Bench, name: str) -> None:
-        bench.sim.fault("job-fails")
-        bench.sim.fault(name, "status", **details)
-        bench.finished()
-        assert bench.sim.requests[-1].status == status
-
-    return check
-
-
-def waiting_active(bench: Bench, name: str) -> None:
-    bench.sim.fault(name, count=None)
-    assert [one.json()["status"] for one in bench.polled()][:2] == ["waiting", "active"]
-
-
 def job_fails(bench: Bench, name: str) -> None:
     bench.sim.fault(name, message="no luck")
     url = bench.finished()["response_url"]
@@ -314,193 +217,69 @@ def forgotten(bench: Bench, name: str) -> None:
     assert bench.aimlapi.get(LEGACY, params={"generation_id": job_id}).status_code == 404
 
 
-def no_link(bench: Bench, name: str) -> None:
-    bench.sim.fault(name, count=2)
-    assert "output" not in bench.result().json()
-    assert "video" not in bench.poll()
-
-
-def shape(make: Callable[[str], Any]) -> Callable[[Bench, str], None]:
-    def check(bench: Bench, name: str) -> None:
-        bench.sim.fault(name, count=None)
-        url = bench.finished()["response_url"]
-        changed = bench.segmind.get(url).json()["output"]
-        video = bench.poll()["video"]
-        bench.sim.clear_faults()
-        assert changed == make(bench.segmind.get(url).json()["output"])
-        assert isinstance(video, type(changed))
-
-    return check
-
-
-def foreign_urls(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    made = bench.submit().json()
-    for link in ("status_url", "response_url", "poll_url"):
-        assert made[link].startswith(bench.sim.media_url)
-    bench.sim.fault(name, base="https://elsewhere.example")
-    assert bench.submit().json()["status_url"].startswith("https://elsewhere.example/v2/")
-
-
-def foreign_media(bench: Bench, name: str) -> None:
-    bench.sim.fault(name, count=2)
-    for link in (bench.result().json()["output"], bench.poll()["video"]["url"]):
-        assert link.startswith("http://localhost:")
-        assert get(link).status_code == 200
-        assert not bench.sim.requests[-1].had_api_key
-
-
-def ids(*names: str) -> Callable[[Bench, str], None]:
-    def check(bench: Bench, name: str) -> None:
-        for path in (LEGACY, UNIFIED):
-            bench.sim.fault(name)
-            made = bench.generate(path).json()
-            assert {"id", "generation_id"} & made.keys() == set(names)
-            assert made["status"] == "queued"
-
-    return check
-
-
-def number_id(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    assert isinstance(bench.generate().json()["generation_id"], int)
-
-
-def accepted_with(status: int) -> Callable[[Bench, str], None]:
-    def check(bench: Bench, name: str) -> None:
-        bench.sim.fault(name, count=None)
-        codes = {bench.generate().status_code, bench.generate(UNIFIED).status_code}
-        assert codes == {status}
-
-    return check
-
-
-def missing_keys(bench: Bench, name: str) -> None:
-    assert bench.poll(UNIFIED)["error"] is None
-    bench.sim.fault(name, count=None)
-    assert "error" not in bench.poll(UNIFIED)
-    assert "error" not in bench.result().json()
-
-
-def null_keys(bench: Bench, name: str) -> None:
-    bench.sim.fault(name, count=None)
-    assert bench.poll()["meta"] is None
-
-
-def error_as(kind: type, key: str | None) -> Callable[[Bench, str], None]:
-    def check(bench: Bench, name: str) -> None:
-        bench.sim.fault("job-fails", message="a reason")
-        bench.sim.fault(name, count=None)
-        error = bench.poll()["error"]
-        assert isinstance(error, kind)
-        assert key is None or key in error
-        assert "a reason" in str(error)
-
-    return check
-
-
-def status_code_int(bench: Bench, name: str) -> None:
-    assert bench.aimlapi.post(LEGACY, json={}).json()["statusCode"] == "400"
-    bench.sim.fault(name)
-    assert bench.aimlapi.post(LEGACY, json={}).json()["statusCode"] == 400
-
-
-def upload(key: str) -> Callable[[Bench, str], None]:
-    def check(bench: Bench, name: str) -> None:
-        bench.sim.fault(name)
-        body = {"data_urls": ["data:image/png;base64,aGVsbG8="]}
-        got = bench.segmind.post("/upload-asset", json=body).json()
-        assert set(got) == {key}
-        assert get(got[key][0]).content == b"hello"
-
-    return check
-
-
-def log_nulls(bench: Bench, name: str) -> None:
-    bench.poll()
-    bench.sim.fault(name)
-    [row] = bench.aimlapi.get("/v2/logs?limit=1").json()["data"]
-    assert (row["inference_id"], row["client_request_id"], row["cost"]) == (None, None, None)
-
-
-def truncated(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    with pytest.raises(httpx.RemoteProtocolError):
-        bench.clip()
-
-
-def wrong_type(bench: Bench, name: str) -> None:
-    bench.sim.fault(name, type="text/plain")
-    got = bench.clip()
-    assert got.headers["content-type"] == "text/plain"
-    assert b"ftyp" in got.content[:12]
-
-
-def html_clip(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    got = bench.clip()
-    assert (got.status_code, got.content[:6]) == (200, b"<html>")
-
-
-def empty_clip(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    got = bench.clip()
-    assert (got.status_code, got.content) == (200, b"")
-
-
-def no_video_track(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    with av.open(io.BytesIO(bench.clip().content)) as container:
-        assert [stream.type for stream in container.streams] == ["audio"]
-
-
-def garbage_clip(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    got = bench.clip()
-    assert got.headers["content-type"] == "video/mp4"
-    with pytest.raises(av.error.InvalidDataError):
-        av.open(io.BytesIO(got.content))
-
-
-def expired_clip(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    assert bench.clip().status_code == 403
-
-
-def redirected_clip(bench: Bench, name: str) -> None:
-    link = bench.result().json()["output"]
-    bench.sim.fault(name)
-    got = bench.segmind.get(link)
-    assert got.status_code == 302
-    bench.sim.fault(name)
-    assert get(link, follow_redirects=True).content[4:8] == b"ftyp"
-    assert bench.sim.requests[-1].host.startswith("localhost:")
-    assert not bench.sim.requests[-1].had_api_key
-
-
-def slow_clip(bench: Bench, name: str) -> None:
-    link = bench.result().json()["output"]
-    size = len(get(link).content)
-    bench.sim.fault(name, bytes_per_second=size * 4)
+def trickle(bench: Bench, name: str) -> None:
+    bench.sim.fault(name, bytes_per_second=1000)
     started = time.monotonic()
-    assert len(get(link).content) == size
-    assert time.monotonic() - started > 0.2
+    answer = bench.submit()
+    assert answer.json()["status"] == "QUEUED"
+    assert time.monotonic() - started > len(answer.content) / 1000 * 0.6
 
 
-def no_range(bench: Bench, name: str) -> None:
-    assert bench.clip(Range="bytes=2-5").status_code == 206
-    bench.sim.fault(name)
-    got = bench.clip(Range="bytes=2-5")
-    assert got.status_code == 200
-    assert "accept-ranges" not in got.headers
+def huge(bench: Bench, name: str) -> None:
+    bench.sim.fault(name, megabytes=3)
+    answer = bench.submit()
+    assert 3_000_000 < len(answer.content) < 3_001_000
+    assert answer.json()["status"] == "QUEUED"
 
 
-def no_length(bench: Bench, name: str) -> None:
-    bench.sim.fault(name)
-    got = bench.clip()
-    assert "content-length" not in got.headers
-    assert b"ftyp" in got.content[:12]
+def nested(bench: Bench, name: str) -> None:
+    bench.sim.fault(name, depth=100)
+    made = bench.submit().json()
+    depth = 0
+    while made["nested"]:
+        depth, made["nested"] = depth + 1, made["nested"][0]
+    assert (depth, made["status"]) == (99, "QUEUED")
 
+
+def resets(stage: str) -> Callable[[Bench, str], None]:
+    def check(bench: Bench, name: str) -> None:
+        link = bench.result().json()["output"]
+        bench.sim.fault(name, stage, reset=True)
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)):
+            get(link) if stage == "media" else bench.submit()
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("drop-before-reading", "submit"),
+        ("lost-answer", "submit"),
+        ("drop-mid-body", "submit"),
+        ("media-truncated", "media"),
+    ],
+)
+def test_a_connection_can_be_reset(bench: Bench, name: str, stage: str) -> None:
+    resets(stage)(bench, name)
+
+
+def test_a_clip_is_known_by_its_prompt_before_anything_is_sent(bench: Bench) -> None:
+    link = bench.result().json()["output"]
+    bench.sim.fault("drop-before-reading", "media", prompt="calm")
+    with pytest.raises(httpx.TransportError):
+        get(link)
+    assert get(link).status_code == 200
+
+
+def test_some_faults_are_switched_off_and_others_stay(bench: Bench) -> None:
+    bench.sim.fault("http-500", prompt="storm")
+    bench.sim.fault("http-500", prompt="calm")
+    bench.sim.world.faults.clear(lambda each: each.prompt == "storm")
+    assert [each.prompt for each in bench.sim.faults] == ["calm"]
+
+
+EFFECTS = {Effect.EARLY_DROP, Effect.INSTEAD, Effect.SPOIL, Effect.DELAY, Effect.JOB}
 
 CHECKS: dict[str, Callable[[Bench, str], None]] = {
     "answer": answer,
@@ -529,62 +308,28 @@ CHECKS: dict[str, Callable[[Bench, str], None]] = {
     "json-list": json_list,
     "wrong-types": wrong_types,
     "delay": delay,
-    "unknown-status": unknown_status,
-    "backwards": backwards,
-    "failed-under-200": failed_under(200),
-    "failed-under": failed_under(500),
-    "waiting-active": waiting_active,
     "job-fails": job_fails,
     "moderation": moderation,
     "stuck": stuck,
     "seconds": seconds,
     "odd-id": odd_id,
     "forgotten": forgotten,
-    "no-link": no_link,
-    "null-link": shape(lambda _: None),
-    "output-string": shape(lambda link: link),
-    "output-object": shape(lambda link: {"url": link}),
-    "output-video-url": shape(lambda link: {"video_url": link}),
-    "output-list": shape(lambda link: [link]),
-    "output-list-of-objects": shape(lambda link: [{"url": link}]),
-    "foreign-urls": foreign_urls,
-    "foreign-media": foreign_media,
-    "generation-id-only": ids("generation_id"),
-    "id-only": ids("id"),
-    "no-id": ids(),
-    "number-id": number_id,
-    "ok": accepted_with(200),
-    "created": accepted_with(201),
-    "missing-keys": missing_keys,
-    "null-keys": null_keys,
-    "error-object": error_as(dict, "message"),
-    "error-detail-list": error_as(dict, "detail"),
-    "error-string": error_as(str, None),
-    "status-code-int": status_code_int,
-    "upload-urls": upload("urls"),
-    "upload-file-urls": upload("file_urls"),
-    "log-nulls": log_nulls,
-    "media-truncated": truncated,
-    "media-wrong-type": wrong_type,
-    "media-html": html_clip,
-    "media-empty": empty_clip,
-    "media-no-video-track": no_video_track,
-    "media-garbage": garbage_clip,
-    "media-expired": expired_clip,
-    "media-redirect": redirected_clip,
-    "media-slow": slow_clip,
-    "media-no-range": no_range,
-    "media-no-length": no_length,
+    "trickle": trickle,
+    "huge": huge,
+    "nested": nested,
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", CHECKS)
 def test_fault(bench: Bench, name: str) -> None:
     CHECKS[name](bench, name)
 
 
+def test_every_fault_of_this_kind_is_tried() -> None:
+    assert set(CHECKS) == {name for name, kind in FAULTS.items() if kind.effect in EFFECTS}
+
+
 def test_every_fault_is_described() -> None:
-    assert set(CHECKS) == set(FAULTS)
     assert [name for name, _ in describe_faults()] == list(FAULTS)
     assert all(text for _, text in describe_faults())
 

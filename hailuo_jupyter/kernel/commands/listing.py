@@ -39,14 +39,35 @@ class Command:
 
 
 COMMANDS = {
-    "runs": Command("the newest runs of this notebook (--all: of every notebook)", "running"),
-    "show": Command("a run's status and clip, in this cell", "running", "RUN", 1, 1),
+    "runs": Command(
+        "a table of this notebook's runs (--all: of every notebook; --help: filters, order)", "runs"
+    ),
+    "show": Command("a run's status and clip, in this cell", "runs", "RUN", 1, 1),
     "resume": Command(
         "watch and fetch whatever was bought and is not here yet; sends nothing", "running"
     ),
     "wait": Command("wait for a run, or for all of this notebook", "running", "[RUN]", 0, 1),
     "cancel": Command("cancel a run while nothing is sent", "running", "RUN", 1, 1),
-    "providers": Command("providers, their choices, prices, and whether there is a key", "setup"),
+    "rate": Command("rate a run from 0 to 5 (--clear: take it away)", "annotate", "RUN N", 1, 2),
+    "tag": Command(
+        "add tags to a run (--remove: take them away)", "annotate", "RUN TAG...", 2, None
+    ),
+    "note": Command("put a note on a run (--clear: take it away)", "annotate", "RUN TEXT", 1, None),
+    "rerun": Command(
+        "ask again for what a run asked for, with changes; this buys (--help: its options)",
+        "annotate",
+        "RUN",
+        0,
+        1,
+    ),
+    "panel": Command("a form that makes the same requests as %%hailuo", "panel"),
+    "cost": Command(
+        "what this notebook's clips did cost, and what is left (--all: of every notebook)", "money"
+    ),
+    "providers": Command(
+        "providers, their choices, prices, and whether there is a key (--balance: ask what is left)",
+        "setup",
+    ),
     "key": Command(
         "enter a key, unseen (--keyring: keep it in the system's keyring)",
         "setup",

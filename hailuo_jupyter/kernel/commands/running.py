@@ -1,4 +1,4 @@
-"""``%hailuo runs``, ``show``, ``resume``, ``wait`` and ``cancel``: runs that are there."""
+"""``%hailuo resume``, ``wait`` and ``cancel``: runs that are on their way."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.kernel.commands.naming import run_of
 from hailuo_jupyter.kernel.commands.saying import say
 from hailuo_jupyter.kernel.display import bring_up_to_date, show
-from hailuo_jupyter.kernel.options import Line, Option, Takes
+from hailuo_jupyter.kernel.options import Line, Option
 from hailuo_jupyter.runlog.schema import Row
 from hailuo_jupyter.states import IN_FLIGHT, State
 
-OPTIONS = {"runs": (Option("all", Takes.NOTHING, "of every notebook"),)}
+OPTIONS: dict[str, tuple[Option, ...]] = {}
 
 _SHOWN = 20
 
@@ -29,8 +30,8 @@ def going_on() -> list[str]:
     return [head, *(_line(row) for row in running)]
 
 
-def _rows_here(*, everywhere: bool = False, limit: int = _SHOWN) -> list[Row]:
-    engine, here = process.engine(), None if everywhere else origin.notebook().id
+def _rows_here(limit: int = _SHOWN) -> list[Row]:
+    engine, here = process.engine(), origin.notebook().id
     rows = [row for log in engine.logs() for row in log.recent(limit, notebook_id=here)]
     return sorted(rows, key=lambda row: row.created, reverse=True)[:limit]
 
@@ -41,26 +42,15 @@ def _line(row: Row) -> str:
     return f"  {row.run_id}  {row.state.words:<14} {row.provider:<8} {prompt}"
 
 
-def _runs(read: Line, _ip: Any) -> None:
-    rows = _rows_here(everywhere=read.flag("all"))
-    if not rows:
-        say(
-            "No runs yet."
-            if read.flag("all")
-            else "No runs of this notebook yet (--all: of every notebook)."
-        )
-        return
-    say(*(_line(row) for row in rows))
-
-
-def _show(read: Line, ip: Any) -> None:
-    engine = process.engine()
-    show(engine, [engine.run(read.words[0])], ip)
-
-
 def _resume(_read: Line, ip: Any) -> None:
     engine = process.engine()
-    taken = engine.resume()
+    taken, here = engine.resume(), origin.notebook().id
+    lost = [log.count(notebook_id=here, states={State.UNCONFIRMED}) for log in engine.logs()]
+    if any(lost):
+        say(
+            f"{sum(lost)} run(s) of this notebook are unconfirmed; the providers' histories are asked "
+            "in the background, and what is found there is watched and fetched."
+        )
     if not taken:
         say("Nothing waits to be watched or fetched.")
         return
@@ -71,7 +61,7 @@ def _resume(_read: Line, ip: Any) -> None:
 def _wait(read: Line, ip: Any) -> None:
     engine = process.engine()
     if read.words:
-        runs = [engine.run(read.words[0])]
+        runs = [run_of(read.words[0], ip)]
     else:
         runs = [Run(row.run_id, engine) for row in _rows_here(limit=200) if row.state in IN_FLIGHT]
     if origin.audience(ip) is origin.Audience.PARALLEL:
@@ -88,15 +78,13 @@ def _wait(read: Line, ip: Any) -> None:
         raise failed
 
 
-def _cancel(read: Line, _ip: Any) -> None:
-    run = process.engine().run(read.words[0])
+def _cancel(read: Line, ip: Any) -> None:
+    run = run_of(read.words[0], ip)
     run.cancel()
     say(f"Run {run.run_id} was cancelled; nothing was sent and nothing was paid.")
 
 
 DO: dict[str, Callable[[Line, Any], None]] = {
-    "runs": _runs,
-    "show": _show,
     "resume": _resume,
     "wait": _wait,
     "cancel": _cancel,

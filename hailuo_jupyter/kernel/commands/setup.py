@@ -6,22 +6,33 @@ import getpass
 import platform
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter import catalogue, keys
 from hailuo_jupyter.kernel import origin
-from hailuo_jupyter.kernel.bridge import PROTOCOL, heard_version
+from hailuo_jupyter.kernel.bridge import heard_version
+from hailuo_jupyter.kernel.bridge_messages import PROTOCOL
 from hailuo_jupyter.kernel.commands.saying import say
 from hailuo_jupyter.kernel.dry_run import price_words
 from hailuo_jupyter.kernel.options import Line, Option, Takes
+from hailuo_jupyter.kernel.words import harmless
+from hailuo_jupyter.offer import Provider
+from hailuo_jupyter.own_prices import with_own_prices
 from hailuo_jupyter.settings import Hailuo
 
-OPTIONS = {"key": (Option("keyring", Takes.NOTHING, "keep it in the system's keyring"),)}
+OPTIONS = {
+    "key": (Option("keyring", Takes.NOTHING, "keep it in the system's keyring"),),
+    "providers": (
+        Option("balance", Takes.NOTHING, "ask each provider what is left; costs nothing"),
+    ),
+}
 
 
-def _providers(_read: Line, _ip: Any) -> None:
-    folder = origin.notebook().folder
-    for provider in catalogue.providers():
+def _providers(read: Line, _ip: Any) -> None:
+    folder, prices = origin.notebook().folder, Hailuo.instance().prices_usd
+    for each in catalogue.providers():
+        provider = with_own_prices(each, prices)
         key = keys.find(provider.name, provider.key_variables, folder)
         say(
             f"{provider.name}: {provider.title}, {provider.model} (as of {provider.as_of})",
@@ -31,8 +42,15 @@ def _providers(_read: Line, _ip: Any) -> None:
                 for c in provider.choices
             ),
             *(f"  {_with(rule.when)}{price_words(rule.then)}" for rule in provider.prices),
+            *([f"  balance: {_balance(provider, folder)}"] if key and read.flag("balance") else ()),
         )
     say("demo: simulated clips, no key, nothing to pay")
+
+
+def _balance(provider: Provider, folder: Path) -> str:
+    from hailuo_jupyter.engine import account, process
+
+    return harmless(account.balance(process.engine(), provider, folder))
 
 
 def _with(when: Any) -> str:

@@ -1,0 +1,170 @@
+/** The static twin of an output: its HTML, sanitized, with what can be done below each run. */
+
+import { MimeModel } from '@jupyterlab/rendermime';
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { IDisposable } from '@lumino/disposable';
+import type { Panel } from '@lumino/widgets';
+import { toolbar } from './actions';
+import type { Surroundings } from './actions';
+import { clipLink } from './links';
+import type { Ratings } from './ratings';
+import { settled } from './records';
+import type { RunRecord } from './records';
+import { Stars } from './stars';
+import { inTurn } from './turns';
+
+const HTML = 'text/html';
+
+/** What an output shows of its runs. */
+export interface Drawing {
+  readonly html: string;
+  readonly records: readonly RunRecord[];
+  /** Whether the output is that of a cell which asked for one run, and may ask again. */
+  readonly alone: boolean;
+}
+
+/** Draws an output's twin, in its turn at first, and at once when it changes later. */
+export class Twin implements IDisposable {
+  /**
+   * @param home - Where it is drawn, as the first part.
+   * @param place - What its buttons act on.
+   * @param ratings - Where a rating goes.
+   */
+  constructor(home: Panel, place: Surroundings, ratings: Ratings) {
+    this._home = home;
+    this._place = place;
+    this._ratings = ratings;
+  }
+
+  get isDisposed(): boolean {
+    return this._home.isDisposed;
+  }
+
+  dispose(): void {
+    this._turn?.dispose();
+    this._stars.forEach(each => each.dispose());
+  }
+
+  /** Show something else from now on. */
+  show(drawing: Drawing): void {
+    if (drawing.html === this._drawing?.html) {
+      return; // a clip that plays goes on playing
+    }
+    this._drawing = drawing;
+    if (this._twin) {
+      this.drawNow();
+    } else if (!this._turn || this._turn.isDisposed) {
+      this._home.addClass('hailuo-mod-waiting');
+      this._turn = inTurn(this._home.node, () => this.drawNow());
+    }
+  }
+
+  /** Draw the same again, if it is drawn: what it depends on has changed. */
+  redraw(): void {
+    if (this._drawing && this._twin) {
+      this._drawing = { ...this._drawing };
+      this.drawNow();
+    }
+  }
+
+  /** Draw it without waiting for its turn. */
+  drawNow(): void {
+    this._turn?.dispose();
+    const drawing = this._drawing;
+    if (drawing && drawing !== this._drawn) {
+      this._drawn = drawing;
+      void this._draw(drawing);
+    }
+  }
+
+  private async _draw(drawing: Drawing): Promise<void> {
+    const { rendermime } = this._place.panel.content;
+    const twin = rendermime.createRenderer(HTML);
+    const data = { [HTML]: drawing.html };
+    await twin.renderModel(new MimeModel({ data, trusted: false }));
+    if (this.isDisposed || drawing !== this._drawn) {
+      twin.dispose();
+      return;
+    }
+    twin.addClass('hailuo-twin');
+    twin.node.dataset.lmSuppressShortcuts = 'true';
+    this._addActions(twin.node, drawing);
+    const before = this._twin;
+    this._twin = twin;
+    const carriedOn = before && carryOver(before.node, twin.node);
+    this._home.insertWidget(0, twin);
+    this._home.removeClass('hailuo-mod-waiting');
+    before?.dispose();
+    carriedOn?.();
+  }
+
+  /** Put each run's buttons at the end of its part of the twin. */
+  private _addActions(node: HTMLElement, { html, records, alone }: Drawing): void {
+    this._stars.splice(0).forEach(each => each.dispose());
+    const parts = Array.from(node.firstElementChild?.children ?? []);
+    records.filter(settled).forEach(record => {
+      const bar = toolbar(record, clipLink(html, record.run_id), alone, this._place);
+      if (record.state === 'completed') {
+        const stars = new Stars(record, this._ratings);
+        this._stars.push(stars);
+        bar.append(stars.node);
+      }
+      const part = parts.length === records.length ? parts[records.indexOf(record)] : node;
+      part.append(bar);
+    });
+    for (const box of node.querySelectorAll<HTMLElement>('[style*="overflow"]')) {
+      if (/auto|scroll/.test(box.style.overflow)) {
+        box.tabIndex = 0; // so that it scrolls by keyboard
+      }
+    }
+    for (const video of node.querySelectorAll('video')) {
+      video.setAttribute('aria-label', video.title || 'Clip');
+    }
+  }
+
+  private readonly _home: Panel;
+  private readonly _place: Surroundings;
+  private readonly _ratings: Ratings;
+  private readonly _stars: Stars[] = [];
+  private _turn: IDisposable | null = null;
+  private _twin: IRenderMime.IRenderer | null = null;
+  private _drawing: Drawing | null = null;
+  private _drawn: Drawing | null = null;
+}
+
+/**
+ * Keep what a person does in a twin while another takes its place: clips play on, folds stay open,
+ * and the focus stays.
+ *
+ * @returns What is left to be done when the other one is on the page.
+ */
+function carryOver(before: HTMLElement, after: HTMLElement): () => void {
+  const stops = 'a[href], button, input, summary, video, [tabindex="0"]';
+  const at = Array.from(before.querySelectorAll(stops)).indexOf(document.activeElement as Element);
+  const playing: HTMLVideoElement[] = [];
+  const [old, fresh] = [before, after].map(node => Array.from(node.querySelectorAll('video')));
+  for (const video of old.filter(each => each.currentTime > 0)) {
+    const same = fresh.find(each => each.title === video.title && file(each) === file(video));
+    if (same) {
+      if (!video.paused) {
+        playing.push(video);
+      }
+      same.replaceWith(video);
+    }
+  }
+  const [folds, others] = [before, after].map(node => Array.from(node.querySelectorAll('details')));
+  if (folds.length === others.length) {
+    folds.forEach((fold, at) => (others[at].open = fold.open));
+  }
+  return () => {
+    playing.forEach(video => void video.play().catch(() => undefined));
+    if (at >= 0) {
+      after.querySelectorAll<HTMLElement>(stops)[at]?.focus({ preventScroll: true });
+    }
+  };
+}
+
+/** A clip's address without what the server adds to it, which is another each time. */
+function file(video: HTMLVideoElement): string {
+  return video.src.replace(/\?[^?]*$/, '');
+}

@@ -1,0 +1,120 @@
+"""Runs that the log has lost, found again by the records beside their clips before any is bought anew.
+
+A home folder may be gone (a new machine, a container) while the clips are there. What a record that
+was laid there on purpose could do is told in `hailuo_jupyter.runlog.imports`. Here it is narrower
+still: only a completed run counts, of this very request and notebook, whose clip lies beside it with
+the size and the sha256 that its record gives. Nothing is asked, fetched or sent.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from hailuo_jupyter.engine.order import Order
+from hailuo_jupyter.engine.whereabouts import is_clip
+from hailuo_jupyter.record import Record
+from hailuo_jupyter.runlog import RunLog
+from hailuo_jupyter.runlog.imports import Adopted, adopt
+from hailuo_jupyter.states import State
+
+#: A record takes some 5 kB; a provider's answers may make it longer.
+_LARGEST = 2 * 1024 * 1024
+
+#: Sidecars of one folder that are looked at, the newest first by their names.
+_MOST = 5000
+
+
+def recover(order: Order, log: RunLog) -> int:
+    """Bring back runs of an order's request whose clips lie in its output folder.
+
+    Parameters
+    ----------
+    order
+        What is about to be bought.
+    log
+        Where its runs belong.
+
+    Returns
+    -------
+    int
+        How many the log did not know; at most ``order.count``.
+    """
+    found = 0
+    for path in sidecars(order.folder):
+        if found == order.count:
+            break
+        if log.find(path.stem) is not None:
+            continue
+        try:
+            record = _wanted(path, order)
+            if record is not None and clip_here(record, order.folder):
+                found += adopt(record, order.folder, log, clip_here=True) is Adopted.NEW
+        except (OSError, ValueError):
+            continue  # not ours, or not true: `jupyter hailuo import` would tell
+    return found
+
+
+def _wanted(path: Path, order: Order) -> Record | None:
+    """Give the record of a sidecar if it is what the order asks for."""
+    data = read_file(path)
+    if order.request.fingerprint.encode() not in data:
+        return None
+    record = read_sidecar(path, data)
+    notebook_id = record.origin.notebook_id if record.origin else None
+    same = (record.fingerprint, record.provider, notebook_id) == (
+        order.request.fingerprint,
+        order.provider.name,
+        order.origin.notebook_id,
+    )
+    rerun = order.parent is not None and record.parent != order.parent
+    return record if same and not rerun and record.state is State.COMPLETED else None
+
+
+def sidecars(folder: Path) -> Iterator[Path]:
+    """Give the files of a folder that may be sidecars, the newest first, some thousands at most."""
+    try:
+        names = sorted((each.name for each in folder.glob("*.json")), reverse=True)[:_MOST]
+    except OSError:
+        return
+    yield from (folder / name for name in names)
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file that may be a sidecar.
+
+    Raises
+    ------
+    ValueError
+        If it is no ordinary file, or longer than any record.
+    OSError
+        If it cannot be read.
+    """
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
+        raise ValueError("It is no ordinary file, or longer than any record.")
+    return path.read_bytes()
+
+
+def read_sidecar(path: Path, data: bytes) -> Record:
+    """Give the record that a sidecar's bytes hold.
+
+    Raises
+    ------
+    ValueError
+        In one line, if they hold none, or that of a run by another name.
+    """
+    record = Record.from_json(data)
+    if path.name != f"{record.run_id}.json":
+        raise ValueError(f"It is the record of run {record.run_id}, under another name.")
+    return record
+
+
+def clip_here(record: Record, folder: Path) -> bool:
+    """Tell whether the very clip of a record lies in a folder, as a file and not as a link."""
+    clip = record.clip
+    if clip is None or clip.path != f"{record.run_id}.mp4":
+        return False
+    path = folder / clip.path
+    return not path.is_symlink() and is_clip(path, clip)

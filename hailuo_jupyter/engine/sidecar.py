@@ -1,0 +1,64 @@
+"""The record beside the clip, as the run log has it last, whoever else writes it at the same time."""
+
+from __future__ import annotations
+
+import logging
+
+from hailuo_jupyter.errors import DiskError, RunLogError
+from hailuo_jupyter.record import write_sidecar
+from hailuo_jupyter.runlog import Row, RunLog
+from hailuo_jupyter.states import SETTLED, State
+
+logger = logging.getLogger(__name__)
+
+#: Ends that stand in a sidecar; of what was refused nothing is kept beside the clips.
+_WRITTEN = SETTLED - {State.REJECTED}
+
+
+def write_beside(row: Row, log: RunLog) -> None:
+    """Write a run's record as ``<run id>.json`` in its output folder. Blocks.
+
+    Two that change a run at once may write in the wrong order. So whoever has written looks at the
+    log again, and the last one to write has looked after all others.
+
+    Parameters
+    ----------
+    row, log
+        The run, and the log it is in.
+
+    Raises
+    ------
+    DiskError
+        If it cannot be written; the log has it all the same.
+    RunLogError
+        If the log cannot be read.
+    """
+    while True:
+        write_sidecar(row.record, row.folder)
+        latest = log.find(row.run_id)
+        if latest is None or latest.revision <= row.revision:
+            return
+        row = latest
+
+
+def write_what_was_left_out(row: Row, log: RunLog) -> None:
+    """Write the record of a run whose process was killed between its end in the log and here.
+
+    Only for the run's present owner. Where it cannot be written the log has it, as ever. Blocks.
+    """
+    if row.state not in _WRITTEN or not row.folder.is_dir():
+        return
+    try:
+        write_beside(row, log)
+    except (DiskError, RunLogError) as error:
+        logger.warning("%s", error)
+
+
+def has_place(row: Row) -> bool:
+    """Tell whether a record belongs beside something: a clip or an earlier record of the run.
+
+    A folder that was moved or a clip that was deleted on purpose does not come back by a note.
+    """
+    clip = row.record.clip
+    names = [f"{row.run_id}.json", *([clip.path] if clip else [])]
+    return any((row.folder / name).is_file() for name in names)

@@ -1,0 +1,395 @@
+"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{24(o,r,e){var i=e(25),t=e.n(i),a=e(26),n=(e.n(a))()(t());n.push([o.id,`/* The live card takes its twin's place while it lives. */
+.hailuo-output.hailuo-mod-live > .hailuo-twin,
+.hailuo-output:not(.hailuo-mod-live) > .hailuo-card {
+  display: none;
+}
+
+.hailuo-output > .hailuo-twin.jp-RenderedHTMLCommon {
+  padding-right: 0;
+}
+
+.hailuo-said {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+  white-space: nowrap;
+}
+
+/* Room for a run whose turn to be drawn has not come. */
+.hailuo-output.hailuo-mod-waiting:not(.hailuo-mod-live) {
+  min-height: 12em;
+}
+
+.hailuo-actions {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 6px;
+  margin-top: 8px;
+}
+
+.hailuo-actions button {
+  padding: 3px 10px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+  line-height: 18px;
+  cursor: pointer;
+}
+
+.hailuo-actions button:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-actions button:focus-visible,
+.hailuo-twin summary:focus-visible,
+.hailuo-record pre:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-stars {
+  display: flex;
+  margin-left: auto;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: 16px;
+  line-height: 24px;
+  white-space: nowrap;
+}
+
+.hailuo-stars label {
+  position: relative;
+  min-width: 24px;
+  border-radius: var(--jp-border-radius);
+  color: var(--jp-ui-font-color1);
+  text-align: center;
+  cursor: pointer;
+}
+
+.hailuo-stars label:first-child {
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-stars label.hailuo-mod-chosen:first-child {
+  text-decoration: underline;
+}
+
+.hailuo-stars label:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-stars label:focus-within {
+  outline: 2px solid var(--jp-brand-color1);
+}
+
+.hailuo-stars input {
+  position: absolute;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  margin: 0;
+  opacity: 0;
+  cursor: pointer;
+}
+
+.hailuo-record pre {
+  max-height: 60vh;
+  margin: 0;
+  padding: 8px;
+  overflow: auto;
+  background: var(--jp-layout-color2);
+  color: var(--jp-content-font-color1);
+  font-family: var(--jp-code-font-family);
+  font-size: var(--jp-code-font-size);
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+`,""]),e.d(r,{},{A:n})},27(o,r,e){var i=e(25),t=e.n(i),a=e(26),n=(e.n(a))()(t());n.push([o.id,`/* The side panel with a notebook's runs. */
+.hailuo-runs {
+  container-type: inline-size;
+  display: flex;
+  flex-direction: column;
+  min-width: 160px;
+  background: var(--jp-layout-color1);
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+  line-height: 1.45;
+  overflow: hidden;
+}
+
+.hailuo-runs [hidden] {
+  display: none;
+}
+
+.hailuo-runs-head {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0 8px;
+  padding: 10px 12px 4px;
+}
+
+.hailuo-runs-head h2 {
+  margin: 0;
+  font-size: var(--jp-ui-font-size1);
+  font-weight: 600;
+}
+
+.hailuo-runs-name {
+  min-width: 0;
+  overflow: hidden;
+  opacity: 0.8;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+
+.hailuo-runs-filter {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 6px;
+  padding: 4px 12px;
+}
+
+.hailuo-runs-filter input,
+.hailuo-runs-filter select {
+  box-sizing: border-box;
+  flex: 1 1 120px;
+  min-width: 0;
+  max-width: 100%;
+  height: 28px;
+  padding: 0 8px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: var(--jp-ui-font-color1);
+  font: inherit;
+}
+
+.hailuo-runs-filter input {
+  flex: 3 1 160px;
+}
+
+.hailuo-runs-filter input::placeholder {
+  color: var(--jp-ui-font-color1);
+  opacity: 0.75;
+}
+
+.hailuo-runs-count {
+  padding: 2px 12px 4px;
+  opacity: 0.8;
+}
+
+.hailuo-runs-list {
+  flex: 1 1 auto;
+  min-height: 0;
+  margin: 0;
+  padding: 0 6px 12px;
+  overflow: auto;
+  list-style: none;
+}
+
+.hailuo-run {
+  position: relative;
+  display: flex;
+  border-top: 1px solid var(--jp-border-color2);
+  content-visibility: auto;
+  contain-intrinsic-size: auto 96px;
+}
+
+.hailuo-run-open {
+  display: flex;
+  flex: 1 1 auto;
+  gap: 10px;
+  min-width: 0;
+  padding: 8px 30px 9px 6px;
+  border: 0;
+  border-radius: var(--jp-border-radius);
+  background: none;
+  color: inherit;
+  font: inherit;
+  text-align: left;
+  cursor: pointer;
+}
+
+.hailuo-run-open:hover,
+.hailuo-run-menu:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-run-poster {
+  flex: none;
+  width: 96px;
+  height: 54px;
+  margin-top: 2px;
+  border-radius: var(--jp-border-radius);
+  background: #000;
+  object-fit: contain;
+}
+
+/* Nothing to be seen yet: a quiet ground. */
+.hailuo-run-poster.hailuo-mod-empty {
+  box-sizing: border-box;
+  border: 1px dashed var(--jp-border-color1);
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-run-facts {
+  display: flex;
+  flex: 1 1 0;
+  flex-direction: column;
+  min-width: 0;
+  overflow-wrap: anywhere;
+}
+
+.hailuo-run-head {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0 8px;
+  align-items: baseline;
+  justify-content: space-between;
+}
+
+.hailuo-run-state {
+  font-weight: 600;
+}
+
+.hailuo-run-state::before {
+  display: inline-block;
+  width: 8px;
+  height: 8px;
+  margin-right: 6px;
+  border-radius: 50%;
+  background: var(--hailuo-tone);
+  content: '';
+}
+
+.hailuo-run[data-tone='working'] {
+  --hailuo-tone: #3b82f6;
+}
+
+.hailuo-run[data-tone='waiting'] {
+  --hailuo-tone: #b7791f;
+}
+
+.hailuo-run[data-tone='done'] {
+  --hailuo-tone: #2e9e4f;
+}
+
+.hailuo-run[data-tone='broken'] {
+  --hailuo-tone: #e5484d;
+}
+
+.hailuo-run time,
+.hailuo-run-faint {
+  opacity: 0.8;
+}
+
+.hailuo-run time {
+  font-variant-numeric: tabular-nums;
+  white-space: nowrap;
+}
+
+.hailuo-run-prompt {
+  display: -webkit-box;
+  overflow: hidden;
+  unicode-bidi: isolate;
+  -webkit-box-orient: vertical;
+  -webkit-line-clamp: 2;
+}
+
+.hailuo-run-stars {
+  letter-spacing: 1px;
+}
+
+.hailuo-run-tags {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 4px;
+  margin-top: 3px;
+}
+
+.hailuo-run-tag {
+  padding: 0 7px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: 9px;
+  unicode-bidi: isolate;
+}
+
+.hailuo-run-menu {
+  position: absolute;
+  top: 6px;
+  right: 2px;
+  width: 26px;
+  height: 26px;
+  border: 0;
+  border-radius: var(--jp-border-radius);
+  background: none;
+  color: inherit;
+  font-size: 16px;
+  line-height: 1;
+  cursor: pointer;
+}
+
+.hailuo-runs :is(button, input, select):focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: -2px;
+}
+
+.hailuo-runs-empty {
+  padding: 12px;
+}
+
+.hailuo-runs-empty p {
+  margin: 0 0 10px;
+}
+
+.hailuo-runs-button {
+  padding: 5px 12px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+  cursor: pointer;
+}
+
+.hailuo-runs-button:hover {
+  background: var(--jp-layout-color2);
+}
+
+/* Where there is little room, what is long stands below the picture, over the whole width. */
+@container (max-width: 340px) {
+  .hailuo-run-open {
+    display: grid;
+    grid-template-columns: 72px minmax(0, 1fr);
+    gap: 0 8px;
+  }
+
+  .hailuo-run-poster {
+    width: 72px;
+    height: 41px;
+    margin-bottom: 4px;
+  }
+
+  .hailuo-run-facts {
+    display: contents;
+  }
+
+  .hailuo-run-facts > :not(.hailuo-run-head) {
+    grid-column: 1 / -1;
+  }
+
+  .hailuo-run-head {
+    flex-direction: column;
+    gap: 0;
+    justify-content: start;
+  }
+}
+`,""]),e.d(r,{},{A:n})},26(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var e="",i=void 0!==r[5];return r[4]&&(e+="@supports (".concat(r[4],") {")),r[2]&&(e+="@media ".concat(r[2]," {")),i&&(e+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),e+=o(r),i&&(e+="}"),r[2]&&(e+="}"),r[4]&&(e+="}"),e}).join("")},r.i=function(o,e,i,t,a){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(i)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);i&&n[s[0]]||(void 0!==a&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=a),e&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=e),t&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=t):s[4]="".concat(t)),r.push(s))}},r}},25(o){o.exports=function(o){return o[1]}},18(o){var r=[];function e(o){for(var e=-1,i=0;i<r.length;i++)if(r[i].identifier===o){e=i;break}return e}function i(o,i){for(var t={},a=[],n=0;n<o.length;n++){var l=o[n],u=i.base?l[0]+i.base:l[0],p=t[u]||0,s="".concat(u," ").concat(p);t[u]=p+1;var d=e(s),c={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==d)r[d].references++,r[d].updater(c);else{var h=function(o,r){var e=r.domAPI(r);return e.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&e.update(o=r):e.remove()}}(c,i);i.byIndex=n,r.splice(n,0,{identifier:s,updater:h,references:1})}a.push(s)}return a}o.exports=function(o,t){var a=i(o=o||[],t=t||{});return function(o){o=o||[];for(var n=0;n<a.length;n++){var l=e(a[n]);r[l].references--}for(var u=i(o,t),p=0;p<a.length;p++){var s=e(a[p]);0===r[s].references&&(r[s].updater(),r.splice(s,1))}a=u}}},20(o){var r={};o.exports=function(o,e){var i=function(o){if(void 0===r[o]){var e=document.querySelector(o);if(window.HTMLIFrameElement&&e instanceof window.HTMLIFrameElement)try{e=e.contentDocument.head}catch(o){e=null}r[o]=e}return r[o]}(o);if(!i)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");i.appendChild(e)}},22(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},21(o,r,e){o.exports=function(o){var r=e.nc;r&&o.setAttribute("nonce",r)}},19(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(e){var i,t,a;i="",e.supports&&(i+="@supports (".concat(e.supports,") {")),e.media&&(i+="@media ".concat(e.media," {")),(t=void 0!==e.layer)&&(i+="@layer".concat(e.layer.length>0?" ".concat(e.layer):""," {")),i+=e.css,t&&(i+="}"),e.media&&(i+="}"),e.supports&&(i+="}"),(a=e.sourceMap)&&"u">typeof btoa&&(i+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(i,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},23(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},17(o,r,e){var i=e(18),t=e.n(i),a=e(19),n=e.n(a),l=e(20),u=e.n(l),p=e(21),s=e.n(p),d=e(22),c=e.n(d),h=e(23),f=e.n(h),x=e(24),v={};v.styleTagTransform=f(),v.setAttributes=s(),v.insert=u().bind(null,"head"),v.domAPI=n(),v.insertStyleElement=c(),t()(x.A,v),x.A&&x.A.locals&&x.A.locals;var b=e(27),m={};m.styleTagTransform=f(),m.setAttributes=s(),m.insert=u().bind(null,"head"),m.domAPI=n(),m.insertStyleElement=c(),t()(b.A,m),b.A&&b.A.locals&&b.A.locals}}]);

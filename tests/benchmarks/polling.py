@@ -1,0 +1,257 @@
+"""How many looks at a job, and how late its end is known, against fixed intervals and the limit.
+
+    python tests/benchmarks/polling.py [--runs 2000] [--json FILE] [--figure docs/polling.svg]
+
+In virtual time, with the package's own forecast and schedule. The figure of merit is (mean looks) x
+(mean delay); a fixed interval scores half the mean duration, whatever its length, and nothing can
+score less than the limit of a known distribution (see `hailuo_jupyter.engine.schedule`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import math
+import random
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from hailuo_jupyter.engine.forecast import forecast
+from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.runlog import pacing
+from hailuo_jupyter.runlog.migrations import migrate
+
+#: Medians that providers publish, in seconds, and the spreads that are tried.
+MEDIANS, SIGMAS = (173.29, 270.0, 510.0), (0.1, 0.2, 0.3, 0.4, 0.5)
+
+#: Runs of the kind that the log has before anything is counted.
+KNOWN = 50
+
+#: What the catalogue says of the spread.
+PRIOR_SIGMA = 0.35
+
+Part = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Jobs of one kind: a mixture of log-normals (weight, median in s, sigma), as it is at run i."""
+
+    name: str
+    at: Callable[[int], Sequence[Part]]
+    steps: int = 1
+
+    def draw(self, chance: random.Random, run: int) -> float:
+        parts = self.at(run)
+        (_, median, sigma), *_ = chance.choices(parts, [weight for weight, _, _ in parts])
+        return chance.lognormvariate(math.log(median), sigma)
+
+    def limit(self) -> float:
+        """Give the least score; of jobs that drift, that of who knows each moment's distribution."""
+        return fmean(_root_integral(self.at(step)) for step in range(self.steps)) ** 2 / 2.0
+
+
+def _root_integral(parts: Sequence[Part]) -> float:
+    x = np.linspace(math.log(0.5), math.log(200_000.0), 40_001)
+    density, survival = np.zeros_like(x), np.zeros_like(x)
+    erfc = np.vectorize(math.erfc)
+    for weight, median, sigma in parts:
+        z = (x - math.log(median)) / sigma
+        density += weight * np.exp(-0.5 * z * z) / (sigma * math.sqrt(2.0 * math.pi))
+        survival += weight * 0.5 * erfc(z / math.sqrt(2.0))
+    # Over the logarithm of t, where f dt = density dx and dt = e^x dx.
+    return float(np.trapezoid(np.sqrt(density * survival * np.exp(x)), x))
+
+
+def lognormal(median: float, sigma: float) -> Kind:
+    return Kind(f"log-normal {median:.0f} s, sigma {sigma}", lambda _: ((1.0, median, sigma),))
+
+
+def _drifting(run: int) -> Sequence[Part]:
+    return ((1.0, 220.0 * math.exp(0.4 * math.sin(2.0 * math.pi * run / 96.0)), 0.2),)
+
+
+KINDS = (
+    *(lognormal(median, sigma) for median in MEDIANS for sigma in SIGMAS),
+    Kind("heavy-tailed", lambda _: ((0.85, 173.0, 0.2), (0.15, 400.0, 0.9))),
+    Kind("bimodal", lambda _: ((0.6, 120.0, 0.12), (0.4, 330.0, 0.15))),
+    Kind("drifting over the day", _drifting, steps=96),
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was measured of one kind."""
+
+    name: str
+    looks: float
+    delay_s: float
+    delay_p99_s: float
+    of_limit: float
+    of_fixed: float
+
+
+def watched(timing: Timing, duration: float, chance: random.Random) -> tuple[int, float]:
+    """Give how often a job was asked about, and when its end was known."""
+    now, looks = 0.0, 0
+    while now < duration:
+        now += timing.poll_interval(now) + chance.uniform(0.0, 0.02)  # an answer takes a moment
+        looks += 1
+    return looks, now
+
+
+def measure(kind: Kind, runs: int, *, known: int, prior_s: float, seed: int = 5) -> Score:
+    """Watch jobs one after the other, learning from each, after `known` that the log has already."""
+    chance, seen = random.Random(seed), list[float]()
+    looks, delays, durations = list[int](), list[float](), list[float]()
+    timing = forecast(prior_s, PRIOR_SIGMA, ())
+    for run in range(known + runs):
+        duration = kind.draw(chance, run)
+        if run < known:
+            seen.insert(0, duration + chance.uniform(0.0, 2.0))
+            continue
+        # Without a log each run is like the first; else what each has taught is used by the next.
+        if known and (kind.steps > 1 or (run - known) % 10 == 0):
+            timing = forecast(prior_s, PRIOR_SIGMA, seen[:200])
+        asked, end = watched(timing, duration, chance)
+        looks.append(asked)
+        delays.append(end - duration)
+        durations.append(duration)
+        seen.insert(0, end)
+        del seen[200:]
+    score = fmean(looks) * fmean(delays)
+    return Score(
+        kind.name,
+        fmean(looks),
+        fmean(delays),
+        sorted(delays)[int(0.99 * len(delays))],
+        score / kind.limit(),
+        score / (fmean(durations) / 2.0),
+    )
+
+
+def limited(
+    per_minute: int, runs: int, *, at_once: int = 3, seed: int = 7
+) -> tuple[int, int, float]:
+    """Watch jobs under a rate limit that counts submits, looks and results.
+
+    The slots are the package's own; the provider counts arrivals within any 60 s.
+
+    Returns
+    -------
+    requests, refused, mean delay in seconds
+    """
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection)
+    chance, timing = random.Random(seed), forecast(173.29, PRIOR_SIGMA, ())
+    arrived, refused, requests, delays = list[float](), 0, 0, list[float]()
+    # (moment, order, step, submitted at, ends at); a step that has no slot yet comes again later.
+    queue: list[tuple[float, int, str, float, float]] = [
+        (0.1 * i, i, "submit", 0.0, 0.0) for i in range(at_once)
+    ]
+    order, begun, done = at_once, at_once, 0
+    while queue and done < runs:
+        now, _, step, submitted, ends = heapq.heappop(queue)
+        order += 1
+        wait = pacing.reserve(connection, "segmind", per_minute=per_minute, now=now)
+        if wait > 0:
+            heapq.heappush(queue, (now + min(wait, 5.0), order, step, submitted, ends))
+            continue
+        requests += 1
+        there = now + chance.uniform(0.02, 0.9)
+        if sum(there - 60.0 < each <= there for each in arrived[-4 * per_minute :]) >= per_minute:
+            refused += 1
+        arrived.append(there)
+        arrived.sort()
+        after = there + 0.05
+        if step == "submit":
+            ends = after + chance.lognormvariate(math.log(173.29), 0.3)
+            follow = ("look", after, after + timing.poll_interval(0.0))
+        elif step == "look" and now < ends:
+            passed = after - submitted
+            follow = ("look", submitted, after + timing.poll_interval(passed))
+        elif step == "look":
+            delays.append(now - ends)
+            follow = ("result", submitted, after)
+        else:
+            done += 1
+            if begun >= runs:
+                continue
+            begun += 1
+            follow = ("submit", 0.0, after + chance.uniform(0.0, 60.0))
+        heapq.heappush(queue, (follow[2], order, follow[0], follow[1], ends))
+    return requests, refused, fmean(delays)
+
+
+def figure(path: Path, runs: int) -> None:
+    """Draw delay against looks, for this package, for fixed intervals, and the limit."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "hailuo"
+    from matplotlib import pyplot as plt
+
+    drawn = [lognormal(173.29, sigma) for sigma in (0.1, 0.3, 0.5)]
+    plot, axes = plt.subplots(1, len(drawn), figsize=(9.6, 3.2), sharey=True, layout="constrained")
+    for ax, kind in zip(axes, drawn, strict=True):
+        looks = np.geomspace(3.0, 150.0, 60)
+        mean = 173.29 * math.exp(kind.at(0)[0][2] ** 2 / 2.0)
+        ours = measure(kind, runs, known=KNOWN, prior_s=173.29)
+        ax.loglog(looks, mean / 2.0 / looks, color="#8a8a8a", label="a fixed interval")
+        ax.loglog(looks, kind.limit() / looks, "--", color="#3b82f6", label="limit")
+        ax.loglog(ours.looks, ours.delay_s, "o", color="#e5484d", label="this package")
+        for interval in (1, 5, 10):
+            ax.loglog(mean / interval, interval / 2.0, "s", color="#8a8a8a", markersize=4)
+            ax.annotate(f"every {interval} s", (mean / interval, interval / 2.0), (4, 4),
+                        textcoords="offset points", fontsize=7, color="#666666")  # fmt: skip
+        ax.set_title(kind.name, fontsize=9)
+        ax.set_xlabel("requests a clip")
+    axes[0].set_ylabel("mean delay, s")
+    axes[0].legend(fontsize=8, frameon=False)
+    plot.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    """Measure, and print."""
+    reader = argparse.ArgumentParser(description="looks and delays against fixed intervals")
+    reader.add_argument("--runs", type=int, default=2000)
+    reader.add_argument("--json", type=Path)
+    reader.add_argument("--figure", type=Path)
+    given = reader.parse_args()
+    say = sys.stdout.write
+    warm = [measure(kind, given.runs, known=KNOWN, prior_s=173.29) for kind in KINDS]
+    cold = [
+        measure(lognormal(prior * factor, sigma), given.runs, known=0, prior_s=prior)
+        for prior in MEDIANS
+        for factor in (0.5, 2.0)
+        for sigma in (0.1, 0.3, 0.5)
+    ]
+    for head, scores in ((f"{KNOWN} runs known", warm), ("prior wrong by 2", cold)):
+        say(f"{head:<32}{'looks':>7}{'delay':>8}{'p99':>7}{'/limit':>8}{'/fixed':>8}\n")
+        for each in scores:
+            say(
+                f"{each.name:<32}{each.looks:7.1f}{each.delay_s:7.2f}s{each.delay_p99_s:6.1f}s"
+                f"{each.of_limit:8.2f}{each.of_fixed:8.2f}\n"
+            )
+    requests, refused, delay = limited(5, given.runs)
+    say(f"5 a minute: {requests} requests, {refused} refused, mean delay {delay:.1f} s\n")
+    if given.json:
+        found = {
+            "known": [asdict(each) for each in warm],
+            "prior_wrong_by_2": [asdict(each) for each in cold],
+            "five_a_minute": {"requests": requests, "refused": refused, "delay_s": delay},
+        }
+        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if given.figure:
+        figure(given.figure, given.runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Runs that are there already: annotated by several at once, moved, deleted, asked for again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hailuo_jupyter.engine.decide import Act
+from hailuo_jupyter.engine.order import Order
+from hailuo_jupyter.errors import NotBought
+from hailuo_jupyter.nbfile.prune import prune
+from hailuo_jupyter.nbfile.prune_plan import Filter, plan
+from hailuo_jupyter.record import Record
+
+from .conftest import Lab, script
+
+
+def sidecar(run_id: str, folder: Path) -> Record:
+    return Record.from_json((folder / f"{run_id}.json").read_bytes())
+
+
+def test_a_persons_words_reach_log_and_sidecar(lab: Lab) -> None:
+    engine = lab.engine()
+    run = lab.place(engine)
+    run.rate(2)
+    run.wait(30)
+    assert sidecar(run.run_id, lab.clips).rating == 2, "what is said while it goes on is kept"
+    heard: list[int] = []
+    engine.listen(run.run_id, lambda row: heard.append(row.revision))
+    run.rate(4)
+    run.tag("keep", "night")
+    run.untag("night")
+    run.note("soft light")
+    record = run.record
+    assert (record.rating, record.tags, record.note) == (4, ["keep"], "soft light")
+    assert sidecar(run.run_id, lab.clips).to_json() == record.to_json()
+    assert heard == list(range(record.revision - 3, record.revision + 1)), "each was told of"
+    run.rate(None)
+    assert run.record.rating is None
+    # Another kernel that had looked at the run before finds what was said here.
+    other = lab.engine()
+    assert other.run(run.run_id).record.note == "soft light"
+    run.note(None)
+    assert other.run(run.run_id).record.note is None
+
+
+def test_two_processes_and_many_threads_lose_nothing(lab: Lab) -> None:
+    engine = lab.engine()
+    run = lab.place(engine).wait(30)
+    code = script(
+        "import sys",
+        "from hailuo_jupyter.engine import process",
+        "run = process.engine().run(sys.argv[1])",
+        "print('ready', flush=True); sys.stdin.readline()",
+        "for number in range(25): run.tag(f'theirs-{number}')",
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, run.run_id],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdin is not None
+    assert other.stdout is not None
+    assert other.stdout.readline() == "ready\n"
+
+    def ours(name: str) -> None:
+        for number in range(25):
+            run.tag(f"{name}-{number}")
+
+    threads = [threading.Thread(target=ours, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    other.communicate("go\n", timeout=60)
+    for thread in threads:
+        thread.join(60)
+    row = engine.logs()[0].get(run.run_id)
+    wanted = {f"{name}-{number}" for name in ("a", "b", "theirs") for number in range(25)}
+    assert set(row.record.tags) == wanted
+    assert sidecar(run.run_id, lab.clips).revision == row.revision
+
+
+def test_a_note_brings_no_deleted_folder_back(lab: Lab) -> None:
+    run = lab.place(lab.engine()).wait(30)
+    for path in sorted(lab.clips.rglob("*"), reverse=True):
+        path.unlink()
+    lab.clips.rmdir()
+    run.rate(1)
+    assert run.record.rating == 1
+    assert not lab.clips.exists()
+
+
+def test_a_clip_that_was_moved_with_its_notebook_is_shown(lab: Lab) -> None:
+    run = lab.place(lab.engine()).wait(30)
+    moved = lab.folder / "elsewhere" / "hailuo"
+    moved.parent.mkdir()
+    lab.clips.rename(moved)
+    engine = lab.engine()
+    (placed,) = lab.placed(engine, folder=moved)
+    assert (placed.act, placed.run) == (Act.SHOW, run)
+    clip = moved / f"{run.run_id}.mp4"
+    assert placed.run.clip == clip
+    # Another file of its name is not its clip. The provider keeps that, so it is fetched again.
+    moved = moved.rename(lab.folder / "third")
+    clip = moved / clip.name
+    clip.write_bytes(clip.read_bytes()[::-1])
+    (placed,) = lab.placed(lab.engine(), folder=moved)
+    assert placed.act is Act.FETCH
+    assert placed.run.wait(30).clip != clip
+    assert lab.submits() == 1
+
+
+def test_a_pruned_clip_is_not_bought_again_without_a_word(lab: Lab) -> None:
+    engine = lab.engine()
+    run = lab.place(engine).wait(30)
+    found = plan(Filter(), engine.logs(), forget=False)
+    assert prune(found.candidates, forget=False).runs == 1
+    assert list(lab.clips.glob("*.*")) == []
+    # While the provider keeps it, the cell fetches it.
+    (placed,) = lab.placed(lab.engine())
+    assert placed.act is Act.FETCH
+    placed.run.wait(30)
+    assert placed.run.clip is not None
+    assert placed.run.record.clip is not None
+    assert placed.run.record.clip.deleted is None, "it is there again"
+    # Later it refuses, says why, and names what buys.
+    prune(plan(Filter(), engine.logs(), forget=False).candidates, forget=False)
+    order = lab.order()
+    forgetful = replace(order, provider=replace(order.provider, retention_s=0.0))
+    with pytest.raises(NotBought, match="was deleted by 'jupyter hailuo prune' on 20") as caught:
+        engine.place(forgetful)
+    assert run.run_id in caught.value.what
+    assert "--new" in caught.value.todo
+    assert lab.submits() == 1
+
+
+def test_a_rerun_is_bought_once_and_leaves_the_cells_own_take(lab: Lab) -> None:
+    engine = lab.engine()
+    first = lab.place(engine).run_id
+    again = replace(lab.order(), parent=first)
+
+    def serve(order: Order) -> list[tuple[bool, str]]:
+        return [(each.act is Act.BUY, each.run.run_id) for each in engine.place(order)]
+
+    assert engine.lacks(again) == 1
+    ((bought, second),) = serve(again)
+    assert bought
+    assert second != first
+    assert engine.row(second).record.parent == first
+    assert engine.lacks(again) == 0
+    assert serve(again) == [(False, second)]
+    assert serve(lab.order()) == [(False, first)], "the cell shows its own take"
+    # A rerun of the rerun is another one, and an ordinary cell counts them all.
+    ((bought, third),) = serve(replace(again, parent=second))
+    assert bought
+    assert serve(lab.order(count=3)) == [(False, each) for each in sorted((first, second, third))]
+    ((bought, _),) = serve(replace(again, new=True))
+    assert bought
+    for run in engine.runs_in_hand():
+        run.wait(30)
+    assert lab.submits() == 4
+    # Where the cell's own clip is gone for good, the rerun's serves it, and nothing is bought.
+    (lab.clips / f"{first}.mp4").unlink()
+    order = lab.order()
+    order = replace(order, provider=replace(order.provider, retention_s=0.0))
+    ((bought, shown),) = serve(order)
+    assert not bought
+    assert shown != first

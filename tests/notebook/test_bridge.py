@@ -1,0 +1,103 @@
+"""``hailuo.sync`` between a real kernel and a front end in its fewest lines: what each is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from front_end import FrontEnd
+
+RUN = "%%hailuo --provider demo\nA heron lifts off a lake."
+INSERT = "from hailuo_jupyter.kernel.bridge import insert_below; print(insert_below('x = 1', 'c'))"
+
+
+@pytest.fixture
+def page(folder: Path, env: dict[str, str]) -> Iterator[FrontEnd]:
+    with FrontEnd(folder, env) as running:
+        assert running.run("%load_ext hailuo_jupyter").error is None
+        yield running
+
+
+def answered(page: FrontEnd, op: str) -> dict[str, Any]:
+    """Wait for a message of a kind; gives the last one."""
+    page.until(lambda: any(each["op"] == op for each in page.sync), 30)
+    return [each for each in page.sync if each["op"] == op][-1]
+
+
+def hello(page: FrontEnd, **more: Any) -> dict[str, Any]:
+    """Say hello, and give the welcome."""
+    page.sync.clear()
+    page.say("hello", **{"id": "nb", "root": "/", "path": "", "known": {}, "shown": [], **more})
+    return answered(page, "welcome")
+
+
+def test_what_a_front_end_may_ask_for(page: FrontEnd) -> None:
+    # Nobody has said hello, or not that it can: nothing is asked of it.
+    assert page.run(INSERT).text == "False\n"
+    welcome = hello(page)
+    assert welcome["client"] == page.client_id
+    assert welcome["notebook"] == "nb"
+    assert (welcome["records"], welcome["bundles"]) == ([], [])
+    assert welcome["can"] == ["rate"]
+    assert page.run(INSERT).text == "False\n"
+    hello(page, can=["insert", "later"])
+    assert page.run(INSERT).text == "True\n"
+    said = answered(page, "insert")
+    assert {name: said[name] for name in ("client", "text", "cell")} == {
+        "client": page.client_id,
+        "text": "x = 1",
+        "cell": "c",
+    }
+
+    # What no version of ours sends is passed over, and the comm goes on.
+    ours = {"hailuo.sync": 1}
+    for odd in (None, [], "x", ours, {**ours, "op": 7}, {**ours, "op": "rate", "run_id": []}):
+        page.say_anything(odd)
+    page.say("hello", id=7, root="~nobody", path=None, known=[1], shown={"a": 1}, can="insert")
+    page.say("rate", run_id="../x", rating=9)
+    page.say("later", more=1)
+    assert hello(page)["notebook"] == "nb"
+
+    # A rating of a run that there is not comes back in words, to the one who asked.
+    page.say("rate", run_id="20200101-000000-aaaaaa", rating=3)
+    notice = answered(page, "notice")
+    assert notice["client"] == page.client_id
+    assert "not kept" in notice["sentence"]
+
+
+def test_a_rating_is_kept_and_told(page: FrontEnd) -> None:
+    hello(page)
+    cell = page.run(RUN)
+    page.until(
+        lambda: any(
+            record["state"] == "completed"
+            for each in page.sync
+            if each["op"] == "news"
+            for record in each["records"]
+        ),
+        30,
+    )
+    [run_id] = {record["run_id"] for each in page.sync for record in each.get("records", [])}
+    mime = "application/vnd.hailuo.run+json"
+    shown = next(each["data"] for each in cell.outputs if each["type"] == "display_data")[mime]
+    revision = shown["revision"]
+    output = {"runs": [[run_id, revision]], "embed": False}
+    hello(page, known={run_id: revision}, shown=[output])
+    for rating in (4, None):
+        page.sync.clear()
+        page.say("rate", run_id=run_id, rating=rating)
+        page.until(
+            lambda rating=rating: any(
+                record["rating"] == rating and record["revision"] > revision
+                for each in page.sync
+                if each["op"] == "news"
+                for record in each["records"]
+            ),
+            30,
+        )
+        news = [each for each in page.sync if each["op"] == "news"][-1]
+        # The output is drawn anew with it, so that it is not behind for ever.
+        assert [bundle[mime]["rating"] for bundle in news["bundles"]] == [rating]
+        assert len([each for each in page.sync if each["op"] == "news"]) == 1

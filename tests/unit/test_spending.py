@@ -1,0 +1,353 @@
+"""What was spent, added up by the run log; budgets; the person's own prices."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
+from hypothesis import strategies as st
+
+from hailuo_jupyter import catalogue
+from hailuo_jupyter.engine import budget
+from hailuo_jupyter.errors import BudgetExceeded, SettingsError
+from hailuo_jupyter.kernel import costs, words
+from hailuo_jupyter.kernel.dry_run import price_words
+from hailuo_jupyter.nbfile.compare import against_sidecar
+from hailuo_jupyter.nbfile.places import Sidecar
+from hailuo_jupyter.offer import Price
+from hailuo_jupyter.own_prices import with_own_prices
+from hailuo_jupyter.record import prepare
+from hailuo_jupyter.request import build
+from hailuo_jupyter.runlog import Owner, RunLog
+from hailuo_jupyter.runlog.spending import Spending, Split, spending
+from hailuo_jupyter.settings import Hailuo
+from hailuo_jupyter.states import State
+
+DAY = 86400.0
+NOON = datetime(2026, 11, 20, 12).timestamp()  # noqa: DTZ001 - local, as days are
+SEGMIND = catalogue.provider("segmind")
+
+Put = Callable[..., None]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[RunLog]:
+    with RunLog(tmp_path / "runs.sqlite3") as found:
+        yield found
+
+
+@pytest.fixture
+def put(log: RunLog) -> Put:
+    """Put a row of which only what costs read is true; no record is parsed for a sum."""
+    return lambda **values: _put(log.path, **values)
+
+
+def _put(path: Path, **values: Any) -> None:
+    usual = {
+        "run_id": f"run{_put.__dict__.setdefault('count', 0)}", "state": "completed",
+        "revision": 1, "provider": "segmind", "kind": "", "fingerprint": "", "notebook_id": "n",
+        "folder": "/", "created": NOON, "updated": NOON, "unfinished": 0, "record_json": "no JSON",
+        "cost_kind": "inferred", "cost_low": 0.27, "cost_high": 0.5,
+    }  # fmt: skip
+    _put.__dict__["count"] += 1
+    row = {**usual, **values}
+    with sqlite3.connect(path) as connection:
+        names = ", ".join(row)
+        connection.execute(
+            f"INSERT INTO runs ({names}) VALUES ({', '.join('?' * len(row))})",
+            list(row.values()),
+        )
+    connection.close()
+
+
+def test_each_state_counts_as_what_it_is(log: RunLog, put: Put) -> None:
+    put(state="completed", cost_actual=0.39)
+    put(state="completed", cost_kind="published")
+    put(state="generating")
+    put(state="undownloaded", cost_high=0.25)
+    put(state="unconfirmed")
+    put(state="submitting", owner="dead")  # maybe on its way
+    put(state="failed")  # nobody has said that it was free
+    put(state="failed", cost_actual=0.0)
+    put(state="failed", cost_actual=0.1)
+    put(state="rejected")
+    put(state="prepared")
+    put(state="prepared", owner="dead")
+    put(state="expired", cost_high=None, cost_kind="unknown")
+    put(state="completed", provider="demo", cost_kind="free", cost_high=0.0)
+    assert log.spending() == {
+        (): Spending(
+            runs=9,
+            charged=pytest.approx(0.49),
+            estimated=1.0,
+            reserved=1.25,
+            maybe=0.5,
+            inferred=2.75 - 0.5,
+            unknown=1,
+        )
+    }
+
+
+def test_what_a_living_process_is_about_to_send_is_reserved(
+    log: RunLog, put: Put, tmp_path: Path
+) -> None:
+    owner = Owner(log.path)
+    put(state="prepared", owner=owner.id)
+    put(state="uploading", owner=owner.id)
+    assert log.spending()[()].reserved == 1.0
+    owner.close()
+    assert not log.spending()
+
+
+STATES = st.sampled_from([each.value for each in State])
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "state": STATES,
+            "provider": st.sampled_from(["segmind", "aimlapi", "demo"]),
+            "notebook_id": st.sampled_from([None, "a", "b"]),
+            "created": st.sampled_from([NOON - 2 * DAY, NOON - DAY, NOON]),
+            "owner": st.sampled_from([None, "living", "dead"]),
+            "cost_kind": st.sampled_from(["inferred", "published", "user", "unknown"]),
+            "cost_high": st.sampled_from([None, 0.25, 0.5]),
+            "cost_actual": st.sampled_from([None, None, 0.0, 0.125]),
+        }
+    ),
+    max_size=12,
+)
+
+
+def counts(row: dict[str, Any]) -> bool:
+    unsent = row["state"] in {"prepared", "uploading"}
+    return not (
+        row["provider"] == "demo"
+        or row["state"] == "rejected"
+        or (row["state"] == "failed" and row["cost_actual"] == 0)
+        or (unsent and row["owner"] != "living")
+    )
+
+
+def amount(row: dict[str, Any]) -> float:
+    told, high = row["cost_actual"], row["cost_high"]
+    return float(told if told is not None else high or 0.0)
+
+
+@how(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(rows=ROWS, here=st.sampled_from(["all", None, "a"]), since=st.sampled_from([None, 0, 1]))
+def test_sums_are_those_of_the_rows(
+    log: RunLog, rows: list[dict[str, Any]], here: str | None, since: int | None
+) -> None:
+    moment = None if since is None else NOON - since * DAY
+    with sqlite3.connect(log.path) as connection:
+        connection.execute("DELETE FROM runs")
+    connection.close()
+    for row in rows:
+        _put(log.path, **row)
+    wanted = [
+        row
+        for row in rows
+        if counts(row)
+        and (here == "all" or row["notebook_id"] == here)
+        and (moment is None or row["created"] >= moment)
+    ]
+    inside: dict[str, Any] = {} if here == "all" else {"in_notebook": True, "notebook_id": here}
+    with log._reading() as connection:
+
+        def sums(*by: Split) -> dict[tuple[str | None, ...], Spending]:
+            return spending(connection, "living".__eq__, by=by, since=moment, **inside)
+
+        whole = sums().get((), Spending())
+        split = sums("notebook", "provider", "day")
+    assert whole.runs == len(wanted)
+    assert whole.total == pytest.approx(sum(map(amount, wanted)))
+    assert whole.charged == sum(row["cost_actual"] or 0 for row in wanted)
+    assert whole.unknown == sum(row["cost_actual"] is row["cost_high"] is None for row in wanted)
+    assert sum(split.values(), Spending()) == whole
+    days = {datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d") for row in wanted}  # noqa: DTZ006
+    assert {key[2] for key in split} == days
+
+
+@pytest.mark.parametrize("by", [(), ("provider",), ("day",), ("notebook",)])
+@pytest.mark.parametrize("in_notebook", [True, False])
+@pytest.mark.parametrize("since", [None, 5.0])
+def test_sums_read_an_index_and_no_record(
+    log: RunLog, by: tuple[Split, ...], in_notebook: bool, since: float | None
+) -> None:
+    statements: list[str] = []
+    with log._reading() as connection:
+        connection.set_trace_callback(statements.append)
+        spending(connection, bool, by=by, notebook_id="n", in_notebook=in_notebook, since=since)
+        connection.set_trace_callback(None)
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statements[-1]}").fetchall()
+    assert "COVERING INDEX runs_money" in plan[0][-1], plan
+
+
+def test_runs_that_a_history_could_tell_more_of(log: RunLog, put: Put) -> None:
+    put(run_id="open", created=NOON)
+    put(run_id="lost", state="unconfirmed", created=NOON + 1, provider="demo", cost_kind="free")
+    put(run_id="told", cost_actual=0.5)
+    put(run_id="going", state="queued")
+    put(run_id="demo", cost_kind="free")
+    put(run_id="old", created=NOON - DAY)
+    assert log.unsettled(NOON - 1) == ["lost", "open"]
+    assert log.unsettled(0.0, 1) == ["lost"]
+    put(run_id="named", job_id="j", provider="aimlapi")
+    assert log.known_jobs("aimlapi", ["j", "k"]) == {"j": "named"}
+    assert not log.known_jobs("segmind", ["j"])
+
+
+# ── budgets ────────────────────────────────────────────────────────────────────────────────────
+
+PRICE = SEGMIND.price({"mode": "standard"})
+UNKNOWN = Price(None, None, "unknown", "", "", "")
+FREE = Price(0.0, 0.0, "free", "", "", "")
+
+
+def standing(limit: float, **sums: Any) -> list[budget.Budget]:
+    return [budget.Budget("today", "budget_day_usd", limit, Spending(**sums))]
+
+
+def test_an_order_is_refused_whole_or_not_at_all() -> None:
+    budget.check(PRICE, 2, standing(1.0, charged=0.225), yes=False)
+    budget.check(PRICE, 0, standing(0.1, charged=9.0), yes=False)
+    budget.check(FREE, 9, standing(0.1, charged=9.0), yes=False)
+    budget.check(PRICE, 9, [], yes=False)
+    with pytest.raises(BudgetExceeded, match=r"up to 0\.78 USD .inferred price") as caught:
+        budget.check(PRICE, 2, standing(1.0, charged=0.2251, reserved=0.0), yes=True)
+    assert "0.23 USD are spent or reserved, and these 2 clips" in caught.value.what
+    assert (caught.value.code, "raise the budget" in caught.value.todo) == ("budget", True)
+
+
+def test_a_price_that_nobody_knows() -> None:
+    budget.check(UNKNOWN, 1, [], yes=False)
+    with pytest.raises(BudgetExceeded, match="nobody publishes"):
+        budget.check(UNKNOWN, 1, standing(5.0), yes=False)
+    budget.check(UNKNOWN, 1, standing(5.0), yes=True)
+    with pytest.raises(BudgetExceeded, match="nobody knows"):
+        budget.check(UNKNOWN, 1, standing(5.0, charged=5.0), yes=True)
+
+
+def test_budgets_as_they_are_set(log: RunLog, put: Put) -> None:
+    put(notebook_id="n")
+    put(notebook_id=None, created=NOON - DAY)
+    settings = Hailuo()
+    assert budget.budgets(settings, log, "n", NOON) == []
+    settings.budget_notebook_usd, settings.budget_day_usd = None, 0.0
+    assert budget.budgets(settings, log, "n", NOON) == []
+    settings.budget_notebook_usd, settings.budget_day_usd = 2.0, 3.0
+    notebook, day = budget.budgets(settings, log, None, NOON)
+    assert (notebook.left, day.left) == (1.5, 2.5)
+    assert day.spending.runs == 1
+
+
+def test_midnight_is_this_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    for now in (NOON, NOON - 43199.0, NOON + 43199.0):
+        assert budget.midnight(now) == NOON - 43200.0
+
+
+# ── own prices ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_own_prices_stand_in_for_the_catalogues() -> None:
+    prices = {"segmind": 0.4, "Segmind/mode=PRO": 0.5, "aimlapi/duration=10, resolution=768p": 0.6}
+    own = with_own_prices(SEGMIND, prices)
+    standard, pro = (own.price({"mode": mode}) for mode in ("standard", "pro"))
+    assert (standard.low, standard.high, standard.kind) == (0.4, 0.4, "user")
+    assert (pro.high, pro.source) == (0.5, "your own price (Hailuo.prices_usd)")
+    other = with_own_prices(catalogue.provider("aimlapi"), prices)
+    assert other.price({"resolution": "768P", "duration": 10}).kind == "user"
+    assert other.price({"resolution": "768P", "duration": 6}).kind == "inferred"
+    demo = catalogue.provider("demo")
+    assert with_own_prices(demo, prices) is demo
+    assert with_own_prices(SEGMIND, {}) is SEGMIND
+    twice = {"aimlapi/duration=6": 0.2, "aimlapi/resolution=768P": 0.3}
+    fitting = with_own_prices(catalogue.provider("aimlapi"), twice)
+    assert fitting.price({"resolution": "768P", "duration": 6}).high == 0.3
+    assert words.price(pro) == "about 0.50 USD, your own price"
+    assert price_words(pro, 2) == (
+        "Price: about 1.00 USD for 2 clips (your own price (Hailuo.prices_usd))."
+    )
+    assert price_words(UNKNOWN) == "Price: unknown; nobody publishes it."
+
+
+@pytest.mark.parametrize(
+    ("key", "word"),
+    [
+        ("segmnd", "there is no provider 'segmnd'"),
+        ("demo", "there is no provider"),
+        ("segmind/duration=6", "no option 'duration'; it has mode"),
+        ("aimlapi/duration=7", "can be 6, 10, and not '7'"),
+        ("segmind/mode", "not ''"),
+    ],
+)
+def test_a_key_that_means_nothing_is_told(key: str, word: str) -> None:
+    with pytest.raises(SettingsError, match=word):
+        with_own_prices(SEGMIND, {key: 0.4})
+
+
+# ── the report ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_report_in_text_and_html(log: RunLog, put: Put) -> None:
+    put(cost_actual=0.39, notebook_path="<b>\u202e.ipynb", notebook_id="0123456789")
+    put(provider="aimlapi", state="unconfirmed", created=NOON - DAY, notebook_id=None)
+    put(cost_high=None, cost_kind="unknown")
+    settings = Hailuo(budget_day_usd=2.0, budget_notebook_usd=1.0)
+    report = costs.report(log, settings, NOON, notebook=None)
+    text = "\n".join(report.lines())
+    assert "<b>[U+202E].ipynb (01234567)" in text
+    assert "0.50*" in text
+    assert "1 run(s) have a price that nobody knows" in text
+    assert "Budget for today (Hailuo.budget_day_usd): 2.00 USD; 0.39 spent" in text
+    assert "budget_notebook_usd" not in text
+    html = report.html()
+    assert "&lt;b&gt;[U+202E].ipynb" in html
+    assert html.count('scope="col"') == 6
+    assert html.count('scope="rowgroup"') == 3
+    assert "<caption" in html
+    for day in (NOON, NOON - DAY):
+        assert f"{datetime.fromtimestamp(day, UTC).astimezone():%Y-%m-%d}" in html
+    whole = report.as_json()["whole"]
+    assert isinstance(whole, dict)
+    assert (whole["runs"], whole["total"], whole["unknown"]) == (3, 0.89, 1)
+    here = costs.report(log, settings, NOON, notebook=("0123456789",))
+    assert here.whole.runs == 1
+    assert [part.heading for part in here.parts] == ["By day", "By provider"]
+    assert "(Hailuo.budget_notebook_usd): 1.00 USD; 0.39 spent or reserved, 0.61 left" in (
+        "\n".join(here.lines())
+    )
+
+
+def test_a_long_report_adds_the_rest_up(log: RunLog, put: Put) -> None:
+    for each in range(20):
+        put(created=NOON - each * DAY, cost_actual=1.0)
+    (days, _, _) = costs.report(log, Hailuo(), NOON, notebook=None).parts
+    assert len(days.lines) == 15
+    assert days.lines[-1] == ("6 more", Spending(runs=6, charged=6.0))
+    assert replace(days.lines[0][1], runs=1) == Spending(runs=1, charged=1.0)
+
+
+def test_nothing_spent(log: RunLog) -> None:
+    report = costs.report(log, Hailuo(), NOON, notebook=(None,))
+    assert report.lines()[0] == "Nothing was spent: this notebook."
+    assert "Nothing was spent" in report.html()
+    assert "No budget is set" in report.html()
+
+
+def test_a_cost_that_was_told_later_makes_no_notebook_wrong() -> None:
+    asked = build("a cat", SEGMIND, options={})
+    made = prepare(asked, SEGMIND, at=NOON)
+    told = made.changed(cost={"actual": 0.39, "actual_source": "Segmind's request history"})
+    beside = Sidecar(Path("x.json"), told, "")
+    ((_, text, wrong),) = against_sidecar(made, beside)
+    assert ("run sync" in text, wrong) == (True, False)
+    changed = told.moved(State.REJECTED, at=NOON)
+    ((_, _, wrong),) = against_sidecar(made, Sidecar(Path("x.json"), changed, ""))
+    assert wrong
