@@ -10,22 +10,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hailuo_jupyter.engine.run import Run
     from hailuo_jupyter.errors import HailuoError
+    from hailuo_jupyter.kernel.comparison import compare
     from hailuo_jupyter.kernel.generate import generate
     from hailuo_jupyter.kernel.panel.panel import panel
     from hailuo_jupyter.kernel.rerun import rerun
     from hailuo_jupyter.kernel.runs import runs
+    from hailuo_jupyter.kernel.scene import join
+    from hailuo_jupyter.kernel.sweep.sweep import sweep
 
 __version__ = "0.1.0"
 
-__all__ = ["HailuoError", "Run", "__version__", "generate", "panel", "rerun", "runs"]
+__all__ = [
+    "HailuoError",
+    "Run",
+    "__version__",
+    "compare",
+    "generate",
+    "join",
+    "panel",
+    "rerun",
+    "runs",
+    "sweep",
+]
 
 _HOMES = {
     "HailuoError": "hailuo_jupyter.errors",
     "Run": "hailuo_jupyter.engine.run",
+    "compare": "hailuo_jupyter.kernel.comparison",
     "generate": "hailuo_jupyter.kernel.generate",
+    "join": "hailuo_jupyter.kernel.scene",
     "panel": "hailuo_jupyter.kernel.panel.panel",
     "runs": "hailuo_jupyter.kernel.runs",
     "rerun": "hailuo_jupyter.kernel.rerun",
+    "sweep": "hailuo_jupyter.kernel.sweep.sweep",
 }
 
 

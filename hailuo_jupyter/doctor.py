@@ -35,8 +35,8 @@ class Finding:
     Parameters
     ----------
     part
-        What it belongs to: versions, lab extension, server extension, keys, addresses, run log,
-        clips.
+        What it belongs to: versions, lab extension, server extension, keys, addresses, clips,
+        sinks, run log.
     name
         What was looked at.
     value
@@ -127,6 +127,7 @@ def diagnose(
         *_keys(settings, folder),
         *_addresses(),
         *_clips(settings, folder),
+        *_sinks(settings),
         *_log(settings.run_log_path(), "run log", folder),
         *_log(settings.run_log_path(demo=True), "run log of the demo", folder),
     ]
@@ -250,6 +251,17 @@ def _clips(settings: Hailuo, folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(there).free
     todo = "" if free >= _LEAST_ROOM else "Free some space: no request leaves without room for it."
     yield Finding("clips", "free space", f"{free / 1e9:.1f} GB", todo)
+
+
+def _sinks(settings: Hailuo) -> Iterator[Finding]:
+    """Tell of those that are set; whoever wants none need not hear of them."""
+    if not settings.sinks:
+        return
+    from hailuo_jupyter.sinks.standing import standing
+
+    for each in standing(settings):
+        if each.chosen:
+            yield Finding("sinks", each.name, each.words, each.todo)
 
 
 def _log(path: Path, part: str, folder: Path) -> Iterator[Finding]:

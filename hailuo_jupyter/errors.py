@@ -11,6 +11,7 @@
     ├── KeyMissing              no key for this provider; nothing was sent
     ├── NotBought               an earlier run stands in the way; nothing was sent
     ├── BudgetExceeded          it would pass a budget; nothing was sent
+    ├── NotConfirmed            a sweep so large needs the person's word; nothing was sent
     ├── NotSent                 the run waits for the person
     ├── ProviderError           the provider said no, or could not be understood
     │   ├── KeyRefused
@@ -31,12 +32,15 @@
     ├── RunLogError
     ├── RunNotFound
     ├── WaitTimeout             (also a TimeoutError)
+    ├── CrateError              an RO-Crate could not be made
     └── NotebookError           a notebook file could not be read or does not hold what it should
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
+
+from hailuo_jupyter.plain import harmless
 
 #: What every refusal says that happens before anything has left this machine.
 NOTHING_SENT = "Nothing was sent and nothing was paid."
@@ -59,8 +63,10 @@ class HailuoError(Exception):
     code: ClassVar[str] = "error"
 
     def __init__(self, what: str, *, money: str = "", todo: str = "") -> None:
-        self.what, self.money, self.todo = what, money, todo
-        super().__init__(" ".join(part for part in (what, money, todo) if part))
+        # A provider's words and a stranger's file names end on terminals.
+        self.what, self.money, self.todo = map(harmless, (what, money, todo))
+        parts = (self.what, self.money, self.todo)
+        super().__init__(" ".join(part for part in parts if part))
 
     def _render_traceback_(self) -> list[str]:
         """Give IPython one line in place of a traceback of our internals.
@@ -121,6 +127,12 @@ class BudgetExceeded(HailuoError):
     """It would pass a budget that the person has set; nothing was sent."""
 
     code = "budget"
+
+
+class NotConfirmed(HailuoError):
+    """A sweep of this size is sent only when the person has said so; nothing was sent."""
+
+    code = "not_confirmed"
 
 
 class NotSent(HailuoError):
@@ -247,6 +259,12 @@ class NotebookError(HailuoError):
     """A notebook file could not be read, or does not hold what it should."""
 
     code = "notebook"
+
+
+class CrateError(HailuoError):
+    """An RO-Crate could not be made."""
+
+    code = "crate"
 
 
 def _tree(cls: type[HailuoError]) -> dict[str, type[HailuoError]]:

@@ -5,15 +5,59 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING
 
 from hailuo_jupyter.errors import NOTHING_SENT, FrameError
 from hailuo_jupyter.offer import FrameLimits
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 #: A picture with more pixels is refused before it is decoded. Our own limit, not a provider's: a
 #: small file can unpack to gigabytes. Below the point at which Pillow itself begins to warn.
 MAX_PIXELS = 80_000_000
 
 _SUFFIX = {"jpeg": "jpg", "png": "png"}
+
+
+@dataclass(frozen=True)
+class FrameOrigin:
+    """The clip that a frame was taken from.
+
+    Parameters
+    ----------
+    run_id, clip_sha256
+        Whose clip, and of its file's bytes.
+    at_s
+        When the clip shows it, in seconds from its beginning.
+    """
+
+    run_id: str
+    clip_sha256: str
+    at_s: float
+
+
+@dataclass(frozen=True)
+class ClipFrame:
+    """A picture of a clip, to be the frame of another one.
+
+    Parameters
+    ----------
+    picture
+        As decoded.
+    origin
+        Where it comes from.
+    """
+
+    picture: Image.Image = field(repr=False)
+    origin: FrameOrigin
+
+    def _repr_png_(self) -> bytes:
+        """Show it in a notebook."""
+        out = BytesIO()
+        self.picture.save(out, format="PNG")
+        return out.getvalue()
 
 
 @dataclass(frozen=True)
@@ -39,6 +83,8 @@ class Frame:
         Pixels of `data`; None for an address.
     turned
         Whether it was turned upright.
+    origin
+        The clip that it was taken from; None for any other frame.
     """
 
     identity: str
@@ -51,6 +97,7 @@ class Frame:
     width: int | None = None
     height: int | None = None
     turned: bool = False
+    origin: FrameOrigin | None = None
 
     @property
     def size(self) -> int:

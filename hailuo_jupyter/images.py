@@ -11,13 +11,14 @@ import os
 import re
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from hailuo_jupyter.errors import NOTHING_SENT, DiskFull, FolderNotWritable, FrameError
-from hailuo_jupyter.frame import Frame, check_bytes, refused, sha256
+from hailuo_jupyter.frame import ClipFrame, Frame, check_bytes, refused, sha256
 from hailuo_jupyter.offer import FrameLimits
 from hailuo_jupyter.pictures import encoded, from_array, picture
 
@@ -34,7 +35,8 @@ def open_frame(
     ----------
     source
         A path (``~`` is expanded), an http or https address (kept as text, not fetched), the bytes
-        of a file, a Pillow image, or an array of 8 bit (anything with ``__array_interface__``).
+        of a file, a Pillow image, an array of 8 bit (anything with ``__array_interface__``), or a
+        picture of a clip.
     role
         What messages call it, e.g. ``"first frame"``.
     limits
@@ -57,6 +59,8 @@ def open_frame(
         return _read_file(Path(os.fsdecode(text)), role, limits, base)
     if isinstance(source, bytes | bytearray | memoryview):
         return encoded(bytes(source), "memory", role, limits)
+    if isinstance(source, ClipFrame):
+        return replace(picture(source.picture, role, limits), origin=source.origin)
     if isinstance(source, Image.Image):
         return picture(source, role, limits)
     if hasattr(source, "__array_interface__"):

@@ -110,13 +110,29 @@ def frame_at(path: Path, seconds: float | Literal["first", "last"]) -> Image.Ima
     ClipError
         If the clip cannot be read, or is shorter.
     """
+    return still(path, seconds)[0]
+
+
+def still(path: Path, seconds: float | str) -> tuple[Image.Image, float]:
+    """Give the picture that a clip shows at a time, and when it begins to show it, in seconds.
+
+    Parameters
+    ----------
+    path, seconds
+        As for `frame_at`.
+
+    Raises
+    ------
+    ClipError
+        As `frame_at`.
+    """
     with opened(path) as (container, stream):
         if seconds == "last":
             found = _last(container, stream)
         elif seconds == "first":
             found = next(_frames(container, stream, 0.0), None)
         else:
-            length = _duration_s(stream)
+            seconds, length = float(seconds), _duration_s(stream)
             if not 0 <= seconds <= length:
                 raise ClipError(
                     f"{path.name} has no picture at {seconds:g} s; it is {length:.2f} s long.",
@@ -126,7 +142,7 @@ def frame_at(path: Path, seconds: float | Literal["first", "last"]) -> Image.Ima
         if found is None:
             raise _broken(path, "has no frame that can be decoded")
         picture: Image.Image = found.to_image()  # type: ignore[no-untyped-call]
-        return picture
+        return picture, _time_s(found, stream)
 
 
 def poster(path: Path, *, width: int = 320, max_bytes: int = 5000) -> bytes:

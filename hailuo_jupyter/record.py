@@ -392,6 +392,7 @@ def _moment(at: float | None) -> str:
 def _frame(frame: Frame | None, *, kept: bool) -> FrameRecord | None:
     if frame is None:
         return None
+    origin = frame.origin
     return FrameRecord(
         source=frame.source,
         url=frame.url,
@@ -403,6 +404,9 @@ def _frame(frame: Frame | None, *, kept: bool) -> FrameRecord | None:
         height=frame.height,
         turned=frame.turned,
         kept=f"frames/{frame.file_name}" if kept and frame.data is not None else None,
+        from_run=origin.run_id if origin else None,
+        from_clip_sha256=origin.clip_sha256 if origin else None,
+        at_s=origin.at_s if origin else None,
     )
 
 

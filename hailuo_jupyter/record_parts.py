@@ -95,6 +95,9 @@ class FrameRecord(Part):
     height: int | None = None
     turned: bool = False
     kept: RelativePath | None = Field(None, description="Relative to the output folder")
+    from_run: str | None = Field(None, description="The run whose clip it was taken from")
+    from_clip_sha256: str | None = Field(None, description="Of that clip's file")
+    at_s: float | None = Field(None, description="When that clip shows it, in seconds")
 
 
 class RequestRecord(Part):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import platformdirs
-from traitlets import Bool, Dict, Enum, Float, Int, Unicode, default
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode, default
 from traitlets.config import SingletonConfigurable
 
 from hailuo_jupyter import redact
@@ -26,6 +27,7 @@ _ENVIRONMENT = {
     "provider": "HAILUO_PROVIDER",
     "output_dir": "HAILUO_OUTPUT_DIR",
     "run_log": "HAILUO_RUN_LOG",
+    "sinks": "HAILUO_SINKS",
 }
 
 
@@ -84,6 +86,22 @@ class Hailuo(SingletonConfigurable):
         help="Ask the providers' histories, in the background and for free, what runs did cost and "
         "what became of requests whose answer was lost.",
     ).tag(config=True)
+    sweep_parallel = Int(
+        3, min=1, max=50, help="Most runs of a sweep that are under way at once at a provider."
+    ).tag(config=True)
+    sweep_confirm_runs = Int(
+        5, min=0, help="A sweep that would send more runs than this asks first (or needs --yes)."
+    ).tag(config=True)
+    sweep_confirm_usd = Float(
+        3.0,
+        min=0.0,
+        help="So does one that may cost more USD than this, by the high end of the prices.",
+    ).tag(config=True)
+    sinks = List(
+        Unicode(),
+        help="Where ended runs are sent besides, record and clip: mlflow, wandb, trackio, or what "
+        "another package offers, e.g. ['mlflow']. Empty: nothing is sent anywhere.",
+    ).tag(config=True)
     embed = Bool(
         False, help="Store clips inside the notebook too (several MB each) instead of a link."
     ).tag(config=True)
@@ -112,6 +130,11 @@ class Hailuo(SingletonConfigurable):
     def _output_dir(self) -> str:
         return os.environ.get("HAILUO_OUTPUT_DIR") or "hailuo"
 
+    @default("sinks")
+    def _sinks(self) -> list[str]:
+        given = os.environ.get("HAILUO_SINKS", "").split(",")
+        return [name.strip() for name in given if name.strip()]
+
     @default("run_log")
     def _run_log(self) -> str:
         given = os.environ.get("HAILUO_RUN_LOG")
@@ -133,7 +156,8 @@ class Hailuo(SingletonConfigurable):
         for name in sorted(self.class_own_traits(config=True)):
             value = getattr(self, name)
             variable = _ENVIRONMENT.get(name, "")
-            if variable and value and os.environ.get(variable) == value:
+            said = ",".join(value) if isinstance(value, list) else value
+            if variable and value and os.environ.get(variable) == said:
                 origin = f"environment {variable}"
             elif value == self.trait_defaults(name):
                 origin = "default"
@@ -143,6 +167,7 @@ class Hailuo(SingletonConfigurable):
         return rows
 
 
+@lru_cache(maxsize=64)  # asked for each request
 def is_loopback(host: str | None) -> bool:
     """Tell whether a host name or address is this machine itself."""
     if host in {"localhost", "localhost."}:

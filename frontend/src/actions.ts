@@ -40,8 +40,6 @@ export function toolbar(
   bar.className = 'hailuo-actions';
   bar.setAttribute('role', 'group');
   bar.setAttribute('aria-label', `Actions for run ${record.run_id}`);
-  // Else the notebook's own shortcuts would take Enter and Space from the buttons.
-  bar.dataset.lmSuppressShortcuts = 'true';
   if (record.state === 'completed' && alone) {
     bar.append(button(`New take · ${price(record)}`, () => newTake(record, place)));
   }

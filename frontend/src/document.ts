@@ -77,13 +77,13 @@ export class HailuoDocument {
   }
 
   /**
-   * Put bundles in place of stored ones of the same runs at lower revisions.
+   * Put updates of displays in place of stored bundles of the same runs at lower revisions.
    *
    * @param offered - The bundles.
    * @param aloud - Whether the notebook counts as changed, so that it is saved.
    */
   repair(offered: readonly Names[], aloud: boolean): void {
-    this._do(aloud, () => this._repair(offered));
+    this._do(aloud, () => this._repair(offered, true));
   }
 
   private _do(aloud: boolean, write: () => void): void {
@@ -94,10 +94,10 @@ export class HailuoDocument {
     }
   }
 
-  private _repair(offered: readonly Names[]): void {
+  private _repair(offered: readonly Names[], update = false): void {
     for (const cell of this._model.cells) {
       bundles(cell).forEach((stored, at) => {
-        const bundle = repaired(stored, offered);
+        const bundle = repaired(stored, offered, update);
         if (bundle && isCode(cell)) {
           const output = cell.outputs.get(at).toJSON();
           cell.outputs.set(at, { ...output, data: bundle as PartialJSONObject });

@@ -4,6 +4,7 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { IDisposable } from '@lumino/disposable';
 import type { Panel } from '@lumino/widgets';
+import { ownKeys } from './keys';
 
 export const VIEW = 'application/vnd.jupyter.widget-view+json';
 
@@ -56,7 +57,7 @@ export class LiveCard implements IDisposable {
       const card = this._rendermime.createRenderer(VIEW);
       this._card = card;
       card.addClass('hailuo-card');
-      card.node.dataset.lmSuppressShortcuts = 'true';
+      ownKeys(card.node);
       this._host.home.addWidget(card);
       this._views.observe(card.node, { childList: true });
       this._states.observe(card.node, { childList: true, subtree: true, characterData: true });

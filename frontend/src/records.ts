@@ -5,7 +5,10 @@
  * before it is believed, and what is not ours is left as it is.
  */
 
-/** Type of the record in an output: one record, or `{"runs": [record, …]}` (a panel: and its id). */
+/**
+ * Type of the record in an output: one record, or `{"runs": [record, …]}`, with a panel's id, a sweep
+ * or `"compare": true` besides.
+ */
 export const MIME = 'application/vnd.hailuo.run+json';
 
 /** The form of `metadata.hailuo` that this version writes. */
@@ -62,6 +65,17 @@ export function recordsOf(bundle: unknown): RunRecord[] {
 export function panelOf(bundle: unknown): string | null {
   const panel = names(names(bundle)?.[MIME])?.panel;
   return typeof panel === 'string' ? panel : null;
+}
+
+/** Give the id of the sweep whose contact sheet a bundle is, or null. */
+export function sweepOf(bundle: unknown): string | null {
+  const id = names(names(names(bundle)?.[MIME])?.sweep)?.id;
+  return typeof id === 'string' ? id : null;
+}
+
+/** Tell whether a bundle shows its runs side by side, to be compared. */
+export function compares(bundle: unknown): boolean {
+  return names(names(bundle)?.[MIME])?.compare === true;
 }
 
 /** Tell whether nothing more happens to a run by itself. */

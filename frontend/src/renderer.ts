@@ -10,7 +10,7 @@ import { Panel } from '@lumino/widgets';
 import { LiveCard, VIEW } from './livecard';
 import type { CardHost } from './livecard';
 import type { Ratings } from './ratings';
-import { MIME, panelOf, recordsOf } from './records';
+import { compares, MIME, panelOf, recordsOf, sweepOf } from './records';
 import type { RunRecord } from './records';
 import { text } from './repair';
 import { GONE } from './sync';
@@ -72,8 +72,9 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer, CardHos
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     const records = recordsOf(model.data);
     this._inForm = panelOf(model.data) !== null;
-    const alone = records.length === 1 && !this._inForm;
-    this._twin.show({ html: text(model.data[HTML]), records, alone });
+    const many = compares(model.data) || sweepOf(model.data) !== null;
+    const alone = records.length === 1 && !this._inForm && !many;
+    this._twin.show({ html: text(model.data[HTML]), records, alone, many });
     this._renderCard(model);
     this._hear(records);
     return Promise.resolve();

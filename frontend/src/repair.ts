@@ -1,6 +1,6 @@
 /** Outputs that missed their last update, and the bundles that put them right. */
 
-import { names, panelOf, recordsOf } from './records';
+import { compares, names, panelOf, recordsOf, sweepOf } from './records';
 import type { Names, RunRecord } from './records';
 
 /** The runs of one output, as the kernel is told of them. */
@@ -27,21 +27,40 @@ export function shownIn(bundle: unknown): Shown | null {
  * Choose the bundle that an output is to hold instead of its own.
  *
  * Only one of exactly the same runs will do, each at the same revision or a later one, and at
- * least one at a later one. A panel's runs grow: there one of the same panel will do that has all
- * of them, and more of them or a later one.
+ * least one at a later one. The runs of a panel and of a sweep grow: there one of the same panel or
+ * sweep will do, too, that has all of them, and more of them or a later one. No other's will do. A
+ * contact sheet and a comparison are never replaced by what shows the same runs otherwise.
  *
  * @param stored - The output's bundle.
- * @param bundles - What the kernel offers.
+ * @param bundles - What the kernel offers; a panel's that lives stands before one without a panel.
+ * @param update - Whether they are updates of single displays: a panel takes none but its own then.
  */
-export function repaired(stored: unknown, bundles: readonly Names[]): Names | null {
-  const panel = panelOf(stored);
+export function repaired(
+  stored: unknown,
+  bundles: readonly Names[],
+  update = false
+): Names | null {
+  const kind = kindOf(stored);
   const before = recordsOf(stored);
   for (const bundle of bundles) {
-    if (panelOf(bundle) === panel && replaces(recordsOf(bundle), before, panel !== null)) {
+    const its = kindOf(bundle);
+    // A panel whose kernel is gone is no more; its runs are still told of.
+    const left = panelOf(stored) !== null && its === '' && !update;
+    const grows = panelOf(bundle) !== null || sweepOf(bundle) !== null;
+    if ((its === kind || left) && replaces(recordsOf(bundle), before, grows)) {
       return bundle;
     }
   }
   return null;
+}
+
+/** Name what an output is besides its runs; empty where it is these alone. */
+function kindOf(bundle: unknown): string {
+  const [panel, sweep] = [panelOf(bundle), sweepOf(bundle)];
+  if (panel !== null) {
+    return `panel ${panel}`;
+  }
+  return sweep !== null ? `sweep ${sweep}` : compares(bundle) ? 'comparison' : '';
 }
 
 function replaces(

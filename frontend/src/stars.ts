@@ -99,7 +99,7 @@ export class Stars implements IDisposable {
     this._fill();
   }
 
-  /** The notebook keeps the arrow keys' own effect from radio buttons. */
+  /** As radio buttons do by themselves; but without going round, and with keys for both ends. */
   private _onKey(event: KeyboardEvent): void {
     const radios = Array.from(this.node.querySelectorAll('input'));
     const at = radios.indexOf(event.target as HTMLInputElement);

@@ -13,7 +13,7 @@ import { HailuoDocument, isCode } from './document';
 import { hello, rate, read, TARGET } from './protocol';
 import type { Told } from './protocol';
 import type { Ratings } from './ratings';
-import { names, panelOf, recordsOf } from './records';
+import { names, panelOf, recordsOf, sweepOf } from './records';
 import type { Names, RunRecord } from './records';
 import { Writer } from './writer';
 
@@ -186,7 +186,8 @@ export class NotebookSync implements IDisposable {
       // JupyterLab forgets which output has a display's id when the cell is moved or the page is
       // loaded again; the runs tell it.
       const bundle = names(message.content.data);
-      if (bundle && (recordsOf(bundle).length > 0 || panelOf(bundle) !== null)) {
+      const grows = panelOf(bundle) !== null || sweepOf(bundle) !== null;
+      if (bundle && (recordsOf(bundle).length > 0 || grows)) {
         this._document.repair([bundle], this._writer.here);
       }
     }

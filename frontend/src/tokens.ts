@@ -48,13 +48,14 @@ function option(stream: Stream): string | null {
   if (stream.match(/^=/)) {
     return 'operator';
   }
-  if (stream.match(/^(?:"[^"]*")+|^(?:'[^']*')+/)) {
+  // In a list each value may have quotes of its own: style="ink wash","35mm film".
+  if (stream.match(/^,?(?:"[^"]*")+|^,?(?:'[^']*')+/)) {
     return 'string';
   }
   if (stream.match(/^\d+(?![^\s=])/)) {
     return 'number';
   }
-  stream.match(/^[^\s={}]+/) || stream.next();
+  stream.match(/^(?:[^\s={},]|,(?!["']))+/) || stream.next();
   return 'string';
 }
 

@@ -6,9 +6,12 @@ import type { IDisposable } from '@lumino/disposable';
 import type { Panel } from '@lumino/widgets';
 import { toolbar } from './actions';
 import type { Surroundings } from './actions';
+import { InStep } from './compare';
+import { HoverPlay } from './grid';
+import { ownKeys } from './keys';
 import { clipLink } from './links';
 import type { Ratings } from './ratings';
-import { settled } from './records';
+import { names, settled } from './records';
 import type { RunRecord } from './records';
 import { Stars } from './stars';
 import { inTurn } from './turns';
@@ -21,6 +24,8 @@ export interface Drawing {
   readonly records: readonly RunRecord[];
   /** Whether the output is that of a cell which asked for one run, and may ask again. */
   readonly alone: boolean;
+  /** Whether it shows many at once, as a comparison or a contact sheet. */
+  readonly many: boolean;
 }
 
 /** Draws an output's twin, in its turn at first, and at once when it changes later. */
@@ -43,6 +48,7 @@ export class Twin implements IDisposable {
   dispose(): void {
     this._turn?.dispose();
     this._stars.forEach(each => each.dispose());
+    this._player?.dispose();
   }
 
   /** Show something else from now on. */
@@ -87,11 +93,13 @@ export class Twin implements IDisposable {
       return;
     }
     twin.addClass('hailuo-twin');
-    twin.node.dataset.lmSuppressShortcuts = 'true';
+    ownKeys(twin.node);
     this._addActions(twin.node, drawing);
     const before = this._twin;
     this._twin = twin;
+    this._player?.dispose();
     const carriedOn = before && carryOver(before.node, twin.node);
+    this._player = drawing.many ? player(twin.node, drawing.records) : null;
     this._home.insertWidget(0, twin);
     this._home.removeClass('hailuo-mod-waiting');
     before?.dispose();
@@ -99,10 +107,11 @@ export class Twin implements IDisposable {
   }
 
   /** Put each run's buttons at the end of its part of the twin. */
-  private _addActions(node: HTMLElement, { html, records, alone }: Drawing): void {
+  private _addActions(node: HTMLElement, { html, records, alone, many }: Drawing): void {
     this._stars.splice(0).forEach(each => each.dispose());
     const parts = Array.from(node.firstElementChild?.children ?? []);
-    records.filter(settled).forEach(record => {
+    const acted = many ? [] : records.filter(settled);
+    acted.forEach(record => {
       const bar = toolbar(record, clipLink(html, record.run_id), alone, this._place);
       if (record.state === 'completed') {
         const stars = new Stars(record, this._ratings);
@@ -113,7 +122,7 @@ export class Twin implements IDisposable {
       part.append(bar);
     });
     for (const box of node.querySelectorAll<HTMLElement>('[style*="overflow"]')) {
-      if (/auto|scroll/.test(box.style.overflow)) {
+      if (/auto|scroll/.test(box.style.overflowX + box.style.overflowY)) {
         box.tabIndex = 0; // so that it scrolls by keyboard
       }
     }
@@ -126,10 +135,35 @@ export class Twin implements IDisposable {
   private readonly _place: Surroundings;
   private readonly _ratings: Ratings;
   private readonly _stars: Stars[] = [];
+  private _player: IDisposable | null = null;
   private _turn: IDisposable | null = null;
   private _twin: IRenderMime.IRenderer | null = null;
   private _drawing: Drawing | null = null;
   private _drawn: Drawing | null = null;
+}
+
+/** Have a comparison's clips play in step, and a contact sheet's on hover. */
+function player(node: HTMLElement, records: readonly RunRecord[]): IDisposable | null {
+  const side = node.querySelector('.hailuo-compare');
+  if (!side) {
+    return new HoverPlay(node.querySelectorAll<HTMLVideoElement>('.hailuo-grid video'));
+  }
+  const videos = Array.from(side.querySelectorAll('video'));
+  if (videos.length === 0) {
+    return null;
+  }
+  const lengths = new Map(records.map(each => [`Clip of run ${each.run_id}`, length(each)]));
+  const step = new InStep(
+    videos,
+    videos.map(video => lengths.get(video.title) ?? 0)
+  );
+  side.firstElementChild?.after(step.node);
+  return step;
+}
+
+function length(record: RunRecord): number {
+  const found = names(record.clip)?.duration_s;
+  return typeof found === 'number' && Number.isFinite(found) && found > 0 ? found : 0;
 }
 
 /**

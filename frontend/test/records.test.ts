@@ -84,10 +84,13 @@ test('a panel’s runs grow, and what it has shown stays', () => {
   assert.equal(repaired(one, [one]), null);
   assert.equal(repaired(one, [panel('p', record('a', 1), record('b', 1))]), null);
   assert.equal(repaired(one, [panel('q', record('a', 3))]), null);
-  // A plain output of the same run takes no panel with it, nor a panel a plain one.
+  // A plain output takes no panel with it; a panel's takes a plain one of exactly its runs.
   const plain = bundle(record('a', 3));
   assert.equal(repaired(bundle(record('a', 2)), [panel('p', record('a', 3)), plain]), plain);
-  assert.equal(repaired(one, [plain]), null);
+  assert.equal(repaired(one, [plain]), plain);
+  assert.equal(repaired(one, [plain], true), null);
+  assert.equal(repaired(two, [plain]), null);
+  assert.equal(repaired(empty, [plain]), null);
   assert.equal(repaired({}, [empty]), null);
 });
 

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hailuo_jupyter.cli import keep, log, money, rescue
+from hailuo_jupyter.cli import export, keep, log, money, rescue, scene
+from hailuo_jupyter.plain import harmless
 
 _INTERRUPTED = 130
 
@@ -16,14 +17,14 @@ _INTERRUPTED = 130
 def say(*lines: str) -> None:
     """Print lines."""
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{harmless(line)}\n")
     sys.stdout.flush()
 
 
 def complain(*lines: str) -> None:
     """Print lines on standard error, each message on one."""
     for line in lines:
-        sys.stderr.write(f"{' '.join(line.split())}\n")
+        sys.stderr.write(f"{' '.join(harmless(line).split())}\n")
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -149,4 +150,6 @@ DO: dict[str, Callable[[argparse.Namespace], int]] = {
     **keep.DO,
     **log.DO,
     **money.DO,
+    **scene.DO,
+    **export.DO,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hailuo_jupyter import __version__
-from hailuo_jupyter.cli import keep, log, money, rescue
+from hailuo_jupyter.cli import export, keep, log, money, rescue, scene
 
 _CHOICE = re.compile(r"invalid choice: '(?P<typed>.*?)' \(choose from (?P<known>.*)\)")
 
@@ -112,6 +112,8 @@ def parser() -> Parser:
     keep.add(commands)
     log.add(commands)
     money.add(commands)
+    scene.add(commands)
+    export.add(commands)
 
     doctor = _command(
         commands,

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from hailuo_jupyter.engine.sidecar import write_what_was_left_out
 from hailuo_jupyter.errors import AnswerLost, HailuoError, NotSent
-from hailuo_jupyter.runlog import Row
+from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import State
+
+
+def put_aside(row: Row, log: RunLog, *, at: float, died: bool) -> None:
+    """Write down what becomes of a run that nobody can go on with by itself; its owner calls this.
+
+    Parameters
+    ----------
+    row, log
+        The run, and the log it is in.
+    at
+        Seconds since 1970.
+    died
+        See `set_aside`.
+    """
+    if (aside := set_aside(row, died=died)) is not None:
+        state, problem = aside
+        row = log.update(
+            row.run_id,
+            lambda record: record.moved(state, at=at, problem=problem.as_problem()),
+            only_from={row.state},
+        )
+    if died:
+        write_what_was_left_out(row, log)
 
 
 def set_aside(row: Row, *, died: bool) -> tuple[State, HailuoError] | None:

@@ -30,6 +30,9 @@ _LINK_GONE = frozenset({401, 403, 404, 410})
 #: A clip of 10 s at 1080P has some 20 MB; a folder with less room than this is refused beforehand.
 _ROOM_BYTES = 64 * 1024 * 1024
 
+#: So much is written and hashed at once, on a thread, while the next comes.
+_AT_ONCE_BYTES = 512 * 1024
+
 _FETCHED_LATER = "The clip is paid for and stays at the provider for a while."
 
 
@@ -119,16 +122,37 @@ async def _write(
     largest: int,
     on_progress: Callable[[int, int | None], None],
 ) -> tuple[str, int]:
-    digest, got = hashlib.sha256(), 0
+    digest, got, waiting = hashlib.sha256(), 0, bytearray()
+    writing: set[asyncio.Future[None]] = set()
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("wb") as file:
-        async for chunk in chunks:
-            got += len(chunk)
-            if got > largest:
-                raise _too_large(largest)
-            file.write(chunk)
-            digest.update(chunk)
-            on_progress(got, whole)
+
+        def put(data: bytearray) -> None:
+            file.write(data)
+            digest.update(data)
+
+        async def in_turn(data: bytearray) -> None:
+            if writing:
+                await asyncio.wait(writing)
+                writing.pop().result()
+            writing.add(asyncio.get_running_loop().run_in_executor(None, put, data))
+
+        try:
+            async for chunk in chunks:
+                got += len(chunk)
+                if got > largest:
+                    raise _too_large(largest)
+                waiting += chunk
+                on_progress(got, whole)
+                if len(waiting) >= _AT_ONCE_BYTES:
+                    # What comes next is received meanwhile: disk and hash need no interpreter.
+                    await in_turn(waiting)
+                    waiting = bytearray()
+            await in_turn(waiting)
+        finally:
+            if writing:
+                await asyncio.wait(writing)  # a thread cannot be cancelled, and needs the file open
+        writing.pop().result()
         file.flush()
         await asyncio.to_thread(os.fsync, file.fileno())
     return digest.hexdigest(), got

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter.engine import placing
 from hailuo_jupyter.engine.annotate import Change, record_of
-from hailuo_jupyter.engine.aside import set_aside
+from hailuo_jupyter.engine.aside import put_aside
 from hailuo_jupyter.engine.board import Board, Listener
 from hailuo_jupyter.engine.decide import Act
 from hailuo_jupyter.engine.desk import Desk, Desks, Wires
@@ -23,11 +23,7 @@ from hailuo_jupyter.engine.pace import Clock, Pace
 from hailuo_jupyter.engine.recover import recover
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.engine.settle import Settling
-from hailuo_jupyter.engine.sidecar import (
-    has_place,
-    write_beside,
-    write_what_was_left_out,
-)
+from hailuo_jupyter.engine.sidecar import has_place, write_beside
 from hailuo_jupyter.engine.timing import Timing
 from hailuo_jupyter.engine.whereabouts import find_moved
 from hailuo_jupyter.errors import (
@@ -239,44 +235,52 @@ class Engine:
         if only is None:
             self._settling.soon()
         ids = None if only is None else tuple(only)
-        return [
-            Run(row.run_id, self)
-            for desk in self._desks.all()
-            for row in (desk.log.unfinished() if ids is None else map(desk.log.find, ids))
-            if row is not None
-            and (row.state not in SETTLED or row.owner is not None)
-            and self._go_on(row, desk)
-        ]
+        found: list[Run] = []
+        for desk in self._desks.all():
+            rows = desk.log.unfinished() if ids is None else desk.log.rows(ids)
+            open_ones = [row for row in rows if row.state not in SETTLED or row.owner is not None]
+            found += [Run(run_id, self) for run_id in self._take_over(open_ones, desk)]
+        return found
 
     def _go_on(self, row: Row, desk: Desk) -> bool:
+        return bool(self._take_over([row], desk))
+
+    def _take_over(self, rows: Sequence[Row], desk: Desk) -> list[str]:
+        """Go on with whatever no other process works on; gives the ids of those that go on."""
         # Whoever asks for a run and who follows the log do so from two threads.
         with self._taking:
-            if (life := self._lives.get(row.run_id)) is not None and not life.done():
-                self._loop.call_soon_threadsafe(self._wake, row.run_id)
-                return True
-            if not desk.log.claim([row.run_id], desk.owner.id):
-                return False
-            died, row = row.owner is not None, desk.log.get(row.run_id)
-            if row.state in RESUMABLE:
-                self.board.publish(row)
-                provider = self.wires.provider(row.provider, row.record.dialect)
-                self._set_going(row, provider, Path.cwd(), None)
-                return True
-            if (aside := set_aside(row, died=died)) is not None:
-                (state, problem), at = aside, self._clock.wall()
-                told = problem.as_problem()
-                row = desk.log.update(
-                    row.run_id,
-                    lambda record: record.moved(state, at=at, problem=told),
-                    only_from={row.state},
-                )
-            if died:
-                write_what_was_left_out(row, desk.log)
-            self.board.publish(desk.log.release(row.run_id, desk.owner.id))
-            return False
+            going = {row.run_id for row in rows if self._in_hand(row.run_id)}
+            for run_id in going:
+                self._loop.call_soon_threadsafe(self._wake, run_id)
+            had = {row.run_id: row.owner for row in rows if row.run_id not in going}
+            # One transaction for all, since each waits for the disk.
+            won = desk.log.rows(desk.log.claim(had, desk.owner.id)) if had else []
+            try:
+                while won:
+                    if won[0].state in RESUMABLE:
+                        self._begin_again(won[0])
+                        going.add(won[0].run_id)
+                    else:
+                        died, at = had[won[0].run_id] is not None, self._clock.wall()
+                        put_aside(won[0], desk.log, at=at, died=died)
+                        self.board.publish(desk.log.release(won[0].run_id, desk.owner.id))
+                    del won[0]
+            finally:
+                for row in won:  # one is not as it should be: nobody is kept from the others
+                    desk.log.release(row.run_id, desk.owner.id)
+            return [row.run_id for row in rows if row.run_id in going]
+
+    def _begin_again(self, row: Row) -> None:
+        self.board.publish(row)
+        provider = self.wires.provider(row.provider, row.record.dialect)
+        self._set_going(row, provider, Path.cwd(), None)
+
+    def _in_hand(self, run_id: str) -> bool:
+        life = self._lives.get(run_id)
+        return life is not None and not life.done()
 
     def _wake(self, run_id: str) -> None:
-        """Have a run looked after at once: whoever asks for it may have mended what it waits for."""
+        """Have a run looked after at once: who asks for it may have mended what it waits for."""
         if (hand := self._hands.get(run_id)) is not None:
             hand.wake()
 
@@ -396,7 +400,7 @@ class Engine:
 
     def runs_in_hand(self) -> list[Run]:
         """Give the runs that this process works on just now."""
-        return [Run(run_id, self) for run_id, life in tuple(self._lives.items()) if not life.done()]
+        return [Run(run_id, self) for run_id in tuple(self._lives) if self._in_hand(run_id)]
 
     def timing(self, row: Row) -> Timing:
         """Give how long such a run takes."""
@@ -412,7 +416,7 @@ class Engine:
         life = self._lives.get(run_id)
         if row.state in SETTLED or row.owner is None:
             # Its record is written beside the clip before anybody is told that all is done.
-            return life is None or life.done()
+            return not self._in_hand(run_id)
         if life is not None and life.done() and row.owner == self._desks.of(row.provider).owner.id:
             return True  # it could not even be given up: the log took nothing
         # The fetching goes on, but only the person can make room.
@@ -467,18 +471,24 @@ class Engine:
         """Learn from the log what other processes do with runs that somebody here looks at."""
         while True:
             await asyncio.sleep(_FOLLOW_S)
+            others: dict[bool, list[Row]] = {}
             for row in self.board.rows():
-                life = self._lives.get(row.run_id)
-                if row.state in SETTLED or (life is not None and not life.done()):
-                    continue
+                if row.state not in SETTLED and not self._in_hand(row.run_id):
+                    others.setdefault(row.provider == "demo", []).append(row)
+            for rows in others.values():
                 try:
-                    self._catch_up(row, self._desks.of(row.provider))
+                    self._catch_up(rows, self._desks.of(rows[0].provider))
                 except HailuoError:
                     logger.warning("the run log could not be read", exc_info=True)
 
-    def _catch_up(self, row: Row, desk: Desk) -> None:
-        now = desk.log.get(row.run_id)
-        if (now.revision, now.owner) != (row.revision, row.owner):
-            self.board.publish(now)
-        if now.owner is not None and not desk.log.alive(now.owner):
-            self._go_on(now, desk)
+    def _catch_up(self, rows: Sequence[Row], desk: Desk) -> None:
+        known = {row.run_id: (row.revision, row.owner) for row in rows}
+        now = desk.log.rows([*known])
+        for row in now:
+            if (row.revision, row.owner) != known[row.run_id]:
+                self.board.publish(row)
+        dead = {
+            owner for owner in {row.owner for row in now} if owner and not desk.log.alive(owner)
+        }
+        if orphans := [row for row in now if row.owner in dead]:
+            self._take_over(orphans, desk)

@@ -33,8 +33,11 @@ class Order:
         Buy them even where the notebook has them.
     yes
         Buy under a budget, though nobody knows the price.
+    most
+        Buy at most so many of them now; None for all that are missing.
     tags, note, name, parent, sweep, position
-        Kept in the record; see `hailuo_jupyter.record.prepare`.
+        Kept in the record; see `hailuo_jupyter.record.prepare`. With `new`, runs of the same sweep
+        serve all the same, so that a sweep can be gone on with.
     """
 
     request: Request
@@ -45,6 +48,7 @@ class Order:
     count: int = 1
     new: bool = False
     yes: bool = False
+    most: int | None = None
     tags: tuple[str, ...] = ()
     note: str | None = None
     name: str | None = None
@@ -75,6 +79,8 @@ def earlier(order: Order, log: RunLog) -> list[Row]:
         The log of its provider's runs.
     """
     rows = log.by_fingerprint(order.origin.notebook_id, order.request.fingerprint)
+    if order.new and order.sweep is not None:
+        return [row for row in rows if row.record.sweep == order.sweep]
     if order.parent is not None:
         return [row for row in rows if row.record.parent == order.parent]
     return sorted(rows, key=lambda row: row.record.parent is not None)

@@ -21,11 +21,14 @@ def decision(order: Order, log: RunLog, now: float) -> Decision:
     NotBought
         If an earlier run stands in the way.
     """
-    return decide(
+    decided = decide(
         [known(row, log, order.provider.retention_s, now) for row in earlier(order, log)],
         count=order.count,
-        new=order.new,
+        new=order.new and order.sweep is None,
     )
+    if order.most is not None and decided.buy > order.most:
+        return Decision(decided.kept, order.most)
+    return decided
 
 
 def get_ready(order: Order, wires: Wires) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import thread as _pools  # noqa: F401 - registers its en
 
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.settings import Hailuo
+from hailuo_jupyter.sinks import relay
 from hailuo_jupyter.states import RESUMABLE
 
 #: Seconds that a script's end waits for the answers to its submits.
@@ -24,6 +25,7 @@ def engine() -> Engine:
     with _lock:
         if _engine is None or not _engine.alive:
             _engine = Engine(Hailuo.instance())
+            relay.follow(Hailuo.instance(), _engine.board.listen)
         return _engine
 
 
@@ -39,6 +41,7 @@ def shut_down() -> None:
         running, _engine = _engine, None
     if running is not None:
         running.stop()
+    relay.close()
 
 
 def _forget_in_child() -> None:

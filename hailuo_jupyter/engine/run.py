@@ -12,6 +12,7 @@ from hailuo_jupyter.engine.annotate import Change, noted, rated, tagged
 from hailuo_jupyter.states import State
 
 if TYPE_CHECKING:
+    from hailuo_jupyter.frame import ClipFrame
     from hailuo_jupyter.record import Record, RequestRecord
     from hailuo_jupyter.runlog import Row
 
@@ -146,6 +147,23 @@ class Run:
             money="What was bought stays in the run log.",
             todo="Run '%hailuo resume' to go on.",
         )
+
+    def frame(self, where: str | float = "last") -> ClipFrame:
+        """Take a picture out of the clip, to be the first or last frame of another one.
+
+        Parameters
+        ----------
+        where
+            ``"first"``, ``"last"``, or seconds from the clip's beginning.
+
+        Raises
+        ------
+        FrameError
+            If the clip is not here, or is shorter.
+        """
+        from hailuo_jupyter.engine.clip_frame import clip_frame
+
+        return clip_frame(self._engine.row(self._run_id), where)
 
     def cancel(self) -> None:
         """Cancel the run while nothing is sent.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from hailuo_jupyter.engine.hand import Hand
 from hailuo_jupyter.engine.pace import back_off
 from hailuo_jupyter.engine.timing import Timing
@@ -53,9 +55,11 @@ async def watch(hand: Hand, timing: Timing) -> str | None:
         if over and looks and (failures == 0 or failures >= LAST_TRIES):
             hand.park(_unanswered(hand, passed) if failures else _overdue(hand, passed))
         interval = timing.poll_interval(passed)
-        if looks == 0 and passed > _TAKEN_OVER_S:
+        if looks == 0:
             # Whoever takes a run over looks at once: the clip may be about to expire.
-            interval = min(interval, _FIRST_LOOK_S)
+            soon = _FIRST_LOOK_S if passed > _TAKEN_OVER_S else interval
+            # Runs that were sent together would be looked at together for ever.
+            interval = min(interval, soon) * random.uniform(0.7, 1.0)  # noqa: S311 - guards nothing
         elif passed > hand.bench.deadline_s:
             interval = max(interval, _OVERDUE_INTERVAL)
         if failures:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ipywidgets import HTML, GridBox, Layout, VBox
+from ipywidgets.widgets.widget_string import HTMLStyle
 
 from hailuo_jupyter.kernel.bundle import COLOURS, templates
 from hailuo_jupyter.kernel.view import RunView
@@ -63,29 +65,29 @@ class _Cell:
     """One run's card: state, head, clock and foot below each other."""
 
     def __init__(self, view: RunView) -> None:
+        self._view = view
         self._layout = Layout(
             border_left=_rule(view), padding="2px 0 2px 12px", margin="4px 0", min_width="0"
         )
-        self._parts = {
-            part: HTML(_rendered(part, view), layout=Layout(margin="0", width="auto"))
-            for part in _PARTS
-        }
+        # Each model is a message: what all parts have alike is one for all.
+        self._alike = {"layout": Layout(margin="0", width="auto"), "style": HTMLStyle()}
+        self._parts = {part: HTML(_rendered(part, view), **self._alike) for part in _PARTS}
         for part, widget in self._parts.items():
             widget.add_class(f"hailuo-{part}")
         self.box = VBox(list(self._parts.values()), layout=self._layout)
 
     def update(self, view: RunView) -> None:
+        before, self._view = self._view, view
+        only_the_clock = replace(before, tick=view.tick) == view
         if self._layout.border_left != (rule := _rule(view)):
             self._layout.border_left = rule
-        for part, widget in self._parts.items():
+        for part in ("clock",) if only_the_clock else _PARTS:
+            widget = self._parts[part]
             if widget.value != (value := _rendered(part, view)):
                 widget.value = value
 
     def close(self) -> None:
-        for part in self._parts.values():
-            # Closing a widget leaves these two of its models.
-            part.style.close()
-            part.layout.close()
+        for part in (*self._parts.values(), *self._alike.values()):
             part.close()
         self._layout.close()
         self.box.close()

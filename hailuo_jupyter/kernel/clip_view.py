@@ -92,6 +92,12 @@ def clip_view(
     )
 
 
+def href_of(path: Path, base: Path | None) -> str | None:
+    """Give the link to a file, relative to the notebook and quoted; None where there is none."""
+    relative = _inside(path, base)
+    return _quoted(relative) if relative and path.is_file() else None
+
+
 def _gone(row: Row, clip: ClipRecord) -> str:
     # The folder's name alone: an output travels, and is to tell nobody how a disk is laid out.
     folder = harmless(row.folder.name)

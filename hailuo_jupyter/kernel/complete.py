@@ -12,6 +12,7 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
+from hailuo_jupyter.kernel import run_source
 from hailuo_jupyter.kernel.commands.listing import COMMANDS
 from hailuo_jupyter.kernel.magics import CELL_OPTIONS
 from hailuo_jupyter.kernel.options import Option, Takes
@@ -42,9 +43,11 @@ def make_matcher(run_ids: Callable[[], Sequence[str]]) -> Callable[[CompletionCo
         candidates = (
             _of_options(before, CELL_OPTIONS) if found[1] == "%%" else _of_line(before, run_ids)
         )
+        word = "" if before.endswith((" ", "=")) else before.split()[-1].rpartition("=")[2]
+        if candidates is None and run_source.is_run(word):
+            candidates = _of_clips(word, run_ids)
         if candidates is None:
             return {"completions": []}
-        word = "" if before.endswith((" ", "=")) else before.split()[-1].rpartition("=")[2]
         # IPython replaces its own token only, which ends at a dash or a dot.
         shared = len(word) - len(context.token) if word.endswith(context.token) else 0
         return {
@@ -91,6 +94,14 @@ def _values(option: Option) -> Candidates | None:
     return None if option.takes is Takes.FILE else [(choice, "value") for choice in option.choices]
 
 
+def _of_clips(word: str, run_ids: Callable[[], Sequence[str]]) -> Candidates:
+    """Give what may follow ``run:``: a run, and which frame of its clip."""
+    head, at, _ = word.partition("@")
+    if at:
+        return [(f"{head}@{where}", "value") for where in ("last", "first")]
+    return [(f"{run_source.PREFIX}{run_id}@last", "value") for run_id in run_ids()]
+
+
 def _of_line(before: str, run_ids: Callable[[], Sequence[str]]) -> Candidates | None:
     words = before.split()
     complete = words if before.endswith(" ") else words[:-1]
@@ -100,6 +111,7 @@ def _of_line(before: str, run_ids: Callable[[], Sequence[str]]) -> Candidates | 
     if command is None:
         return []
     named = len(complete) > 2 or not (command.takes_run or command.takes_provider)
+    named = named and not command.takes_runs
     if named or words[-1].startswith("--"):
         home = import_module(f"hailuo_jupyter.kernel.commands.{command.home}")
         return _of_options(before, home.OPTIONS.get(complete[1], ()))

@@ -188,7 +188,8 @@ def _notebook(log: RunLog, key: str | None) -> str:
 
 
 def _rows(part: Part) -> list[tuple[str, ...]]:
-    return [(name, *_figures(each)) for name, each in part.lines]
+    # Ids and providers may come from a stranger's notebook or record.
+    return [(shortened(harmless(name), 60), *_figures(each)) for name, each in part.lines]
 
 
 def _figures(each: Spending) -> tuple[str, ...]:

@@ -33,18 +33,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at a card's clock.
-_TICK_S = 1.0
+#: Seconds between two looks at a card's clock, at least; and clocks of all cards together that are set
+#: in a second. With many runs each clock ticks slower, and the kernel stays as quick as ever.
+_TICK_S, _CLOCKS_A_SECOND = 1.0, 20.0
+
+#: Seconds, for each further run of an output, before it is sent again: it holds all their records.
+_GAP_S = 0.02
 
 
 #: Displays of an executor that lets cells return at once; its last cell brings them up to date.
-_kept: list[Showing] = []
+_kept: list[Follows] = []
 
 #: Displays that follow their runs just now, by these runs.
 _kept_up: dict[tuple[str, ...], Showing] = {}
 
 #: Whoever shows runs within an output of its own: gives its bundle if it shows these runs.
 _whole: list[Callable[[tuple[str, ...]], dict[str, Any] | None]] = []
+
+
+class Follows(Protocol):
+    """An output that an executor's last cell brings up to date."""
+
+    def follow(self) -> None:
+        """Wait until what it shows has ended, and show the end."""
 
 
 class Surface(Protocol):
@@ -125,6 +136,10 @@ def bundles_now(
     """
     ids = tuple(run.run_id for run in runs)
     whole = [data for draw in tuple(_whole) if (data := draw(ids)) is not None]
+    if not whole and any(run.record.sweep for run in runs):
+        from hailuo_jupyter.kernel.sweep.views import again
+
+        whole = again(engine, ids, base)
     return [*whole, bundle_now(engine, runs, base, embed=embed)]
 
 
@@ -143,6 +158,17 @@ def within(draw: Callable[[tuple[str, ...]], dict[str, Any] | None]) -> Callable
     """
     _whole.append(draw)
     return lambda: _whole.remove(draw)
+
+
+def follow_at_the_end(output: Follows) -> None:
+    """Have `bring_up_to_date` wait for an output, too."""
+    _kept.append(output)
+
+
+def _tick_s() -> float:
+    """Give the seconds until a card's clock is set again."""
+    clocks = sum(len(key) for key, each in tuple(_kept_up.items()) if each.ticks)
+    return max(_TICK_S, clocks / _CLOCKS_A_SECOND)
 
 
 def bring_up_to_date() -> None:
@@ -197,6 +223,11 @@ class Showing:
         self._card: Card | None = None
         self._following: Future[None] | None = None
         self._lock = threading.Lock()
+
+    @property
+    def ticks(self) -> bool:
+        """Whether it has a live card, whose clocks are set again and again."""
+        return self._card is not None
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────────
 
@@ -333,10 +364,11 @@ class Showing:
             while True:
                 # PyAV makes the poster, and messages are sent: neither belongs on the loop's thread.
                 live = await asyncio.to_thread(self._refresh, self._again)
+                await asyncio.sleep(_GAP_S * (len(self._runs) - 1))
                 try:
                     # A run that waits for the person may be resumed, and one that has ended may be
                     # rated, tagged or fetched again: its output then goes on.
-                    await asyncio.wait_for(wake.wait(), _TICK_S if live else None)
+                    await asyncio.wait_for(wake.wait(), _tick_s() if live else None)
                 except TimeoutError:
                     continue
                 wake.clear()

@@ -11,6 +11,7 @@ from hailuo_jupyter.kernel import generate, origin
 from hailuo_jupyter.kernel.generate import Wish
 from hailuo_jupyter.kernel.words import usd
 from hailuo_jupyter.offer import Price
+from hailuo_jupyter.plain import harmless
 from hailuo_jupyter.settings import Hailuo
 
 
@@ -35,7 +36,7 @@ def show(wish: Wish, settings: Hailuo) -> None:
     body = json.dumps(as_recorded(call.body or {}, request, frames), ensure_ascii=False, indent=2)
     price = price_words(provider.price(request.options), wish.count)
     lines = [remark, f"{call.method} {call.url}", body, price, "Dry run: nothing was sent."]
-    print("\n".join(line for line in lines if line))  # noqa: T201
+    print(harmless("\n".join(line for line in lines if line)))  # noqa: T201
 
 
 def _stands_for(frame: Frame, *, upload: bool) -> str:

@@ -15,6 +15,7 @@ from hailuo_jupyter.engine.order import Order, Placed
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, KeyMissing, OptionError, from_problem
 from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.kernel.run_source import resolved
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.own_prices import with_own_prices
 from hailuo_jupyter.record import OriginRecord
@@ -42,7 +43,7 @@ class Wish:
     options
         The provider's own choices by name; None counts as not given.
     image, last_image
-        First and last frame: path, URL, bytes, PIL image, numpy array, or None.
+        First and last frame: path, URL, bytes, PIL image, numpy array, ``run:RUN@last``, or None.
     yes
         Send under a budget, though nobody knows the price.
     """
@@ -118,8 +119,8 @@ def request_of(wish: Wish, provider: Provider, settings: Hailuo, folder: Path) -
         wish.prompt,
         provider,
         options=wish.options,
-        image=wish.image,
-        last_image=wish.last_image,
+        image=resolved(wish.image),
+        last_image=resolved(wish.last_image),
         prompt_optimizer=wish.prompt_optimizer,
         wire=wire,
         base=folder,
@@ -297,7 +298,8 @@ def generate(
     resolution, duration
         AI/ML API: ``"768P"`` or ``"1080P"``; 6 or 10 seconds (10 at 768P only).
     image, last_image
-        First and last frame: a path, a URL, bytes, a PIL image or a numpy array.
+        First and last frame: a path, a URL, bytes, a PIL image, a numpy array, or a picture of an
+        earlier clip: ``"run:RUN@last"`` (or ``@first``, ``@2.5s``), or ``run.frame("last")``.
     prompt_optimizer
         Let the provider rewrite the prompt (its default).
     count

@@ -19,8 +19,8 @@ CELL_OPTIONS = (
     Option("mode", Takes.VALUE, "Segmind: quality", choices=("standard", "pro")),
     Option("resolution", Takes.VALUE, "AI/ML API: quality", choices=("768P", "1080P")),
     Option("duration", Takes.VALUE, "AI/ML API: seconds (10 at 768P only)", choices=("6", "10")),
-    Option("image", Takes.FILE, "first frame: path, URL or {variable}", "X"),
-    Option("last-frame", Takes.FILE, "last frame: path, URL or {variable}", "X"),
+    Option("image", Takes.FILE, "first frame: path, URL, {variable} or run:RUN@last", "X"),
+    Option("last-frame", Takes.FILE, "last frame: path, URL, {variable} or run:RUN@last", "X"),
     Option(
         "no-optimizer", Takes.NOTHING, "send the prompt as it is, not rewritten by the provider"
     ),
@@ -28,9 +28,13 @@ CELL_OPTIONS = (
     Option(
         "count", Takes.VALUE, "runs wanted in this notebook; only what is missing is bought", "N"
     ),
+    Option(
+        "sweep", Takes.MANY, "a clip for each value: mode=standard,pro; may be repeated", "X=A,B"
+    ),
+    Option("grid", Takes.FILE, "a clip for each row: DataFrame, list of dicts or CSV file", "ROWS"),
     Option("wait", Takes.NOTHING, "return when the clip is there"),
     Option("new", Takes.NOTHING, "buy, even where the notebook has such a run already"),
-    Option("yes", Takes.NOTHING, "send under a budget, though nobody publishes the price"),
+    Option("yes", Takes.NOTHING, "send a large sweep, or under a budget though no price is known"),
     Option("embed", Takes.NOTHING, "store the clip in the notebook too (several MB)"),
     Option("output", Takes.FILE, "folder for clips and records", "DIR"),
     Option("tag", Takes.MANY, "a tag for the record; may be repeated", "T"),
@@ -84,9 +88,17 @@ def run_cell(line: str, cell: str, ip: Any) -> None:
         print(options.help_text(CELL_USAGE, CELL_OPTIONS))  # noqa: T201
         return
 
-    wish, settings = wish_of(read, cell, ip.user_ns), Hailuo.instance()
+    sweeps = bool(read.many("sweep")) or read.text("grid") is not None
+    # The prompt of a sweep is filled in point by point.
+    wish = wish_of(read, "" if sweeps else cell, ip.user_ns)
+    settings = Hailuo.instance()
     if origin.new_take(ip):
         wish = replace(wish, new=True)
+    if sweeps:
+        from hailuo_jupyter.kernel.sweep import cell as sweep_cell
+
+        sweep_cell.run(read, wish, cell, ip, began)
+        return
     if read.flag("dry-run"):
         from hailuo_jupyter.kernel import dry_run
 

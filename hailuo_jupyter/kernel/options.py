@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum, auto
+from typing import Self
 
 from hailuo_jupyter.errors import NOTHING_SENT, OptionError
 
@@ -58,20 +59,39 @@ class Line:
         return self.values.get(name) is True
 
 
-def words_of(line: str) -> list[str]:
+class Word(str):
+    """A word of an option line, which knows its parts between the commas that no quotes held."""
+
+    __slots__ = ("parts",)
+    parts: tuple[str, ...]
+
+    def __new__(cls, parts: Sequence[str]) -> Self:
+        """Make the word of its parts, one or more."""
+        made = super().__new__(cls, ",".join(parts))
+        made.parts = tuple(parts)
+        return made
+
+    def without(self, head: str) -> Word:
+        """Give the word without its beginning, which lies within its first part."""
+        return Word((self.parts[0].removeprefix(head), *self.parts[1:]))
+
+
+def words_of(line: str) -> list[Word]:
     """Split an option line into words.
 
     Quotes, single or double, keep spaces together and are taken off; a backslash stays, since it
     belongs to Windows paths. ``"a b"`` and ``--note="a b"`` both hold ``a b``. Within quotes the
-    same quote written twice stands for itself: ``'it''s so'`` holds ``it's so``.
+    same quote written twice stands for itself: ``'it''s so'`` holds ``it's so``. In a list such as
+    ``style="ink wash","35mm film"`` each value may have quotes of its own, which keep its commas too.
 
     Raises
     ------
     OptionError
         If a quote is not closed.
     """
-    words: list[str] = []
-    word, quote, started = "", "", False
+    words: list[Word] = []
+    parts: list[str] = []
+    word, quote, started, equals = "", "", False, False
     rest = iter(enumerate(line, 1))
     for at, char in rest:
         if quote:
@@ -82,23 +102,26 @@ def words_of(line: str) -> list[str]:
                 next(rest)
             else:
                 quote = ""
-        elif char in "\"'" and (not word or word.endswith("=")):
+        elif char in "\"'" and (word.endswith("=") or (not word and (equals or not parts))):
             # A quote inside a word is an apostrophe.
             quote, started = char, True
         elif char.isspace():
-            if word or started:
-                words.append(word)
-            word, started = "", False
+            if word or started or parts:
+                words.append(Word([*parts, word]))
+            parts, word, started, equals = [], "", False, False
+        elif char == ",":
+            parts.append(word)
+            word = ""
         else:
-            word += char
+            word, equals = word + char, equals or char == "="
     if quote:
         raise OptionError(
             f"The quote {quote} on the option line is not closed.",
             money=NOTHING_SENT,
             todo="Close it, or leave it out: only values with spaces need quotes.",
         )
-    if word or started:
-        words.append(word)
+    if word or started or parts:
+        words.append(Word([*parts, word]))
     return words
 
 
@@ -148,6 +171,8 @@ def read(words: Sequence[str], options: Sequence[Option]) -> Line:
             rest.append(word)
             continue
         name, has_value, value = word[2:].partition("=")
+        if isinstance(word, Word):
+            value = word.without(f"--{name}=")
         option = known.get(name)
         if option is None:
             raise unknown(f"--{name}", [f"--{each}" for each in known])

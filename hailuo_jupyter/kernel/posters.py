@@ -96,9 +96,20 @@ def _name(clip: Path) -> str | None:
     return hashlib.sha256(said.encode(errors="surrogateescape")).hexdigest()
 
 
+def picture(clip: Path) -> bytes:
+    """Make a small picture of a clip.
+
+    Raises
+    ------
+    ClipError
+        If it is no video.
+    """
+    return media.poster(clip, width=WIDTH, max_bytes=_MOST_BYTES)
+
+
 def _make(clip: Path, name: str, folder: Path) -> bytes | None:
     try:
-        picture = media.poster(clip, width=WIDTH, max_bytes=_MOST_BYTES)
+        made = picture(clip)
     except ClipError:
         _unreadable.add(name)
         return None
@@ -106,9 +117,9 @@ def _make(clip: Path, name: str, folder: Path) -> bytes | None:
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = folder / f".{secrets.token_hex(8)}.tmp"
-        part.write_bytes(picture)
+        part.write_bytes(made)
         part.replace(folder / f"{name}.jpg")
-    return picture
+    return made
 
 
 def _drop_the_oldest(folder: Path) -> None:

@@ -14,6 +14,7 @@ from hailuo_jupyter.errors import NOTHING_SENT, OptionError
 from hailuo_jupyter.kernel import filters, origin, posters, runs_export, runs_view
 from hailuo_jupyter.kernel.origin import Audience
 from hailuo_jupyter.kernel.runs_view import RunsView
+from hailuo_jupyter.plain import harmless
 from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.runlog.search import COUNTED, Key, Search, Sort
 
@@ -301,7 +302,8 @@ class Runs(Sequence[Run]):
             )
         lines, common = runs_view.lines_of(rows, base=base, now=time.time(), posters=pictures)
         return RunsView(
-            self._caption(place, len(ids), total), lines, common, self._next(place, len(ids), total),
+            harmless(self._caption(place, len(ids), total)), lines, common,
+            self._next(place, len(ids), total),
             remark,
         )  # fmt: skip
 

@@ -196,13 +196,13 @@ def _line(
         state=_state(row),
         prompt=shortened(harmless(record.request.prompt), _PROMPT),
         differs=tuple(differs),
-        provider=row.provider,
+        provider=shortened(harmless(row.provider), _LINE),
         demo=row.provider == "demo",
         took="" if took is None else words.span(took),
-        cost=cost_of(record),
+        cost=shortened(cost_of(record), _PROMPT),
         when=words.clock(row.created, now, tz),
         notebook=_notebook(record),
-        name=harmless(record.name or ""),
+        name=shortened(harmless(record.name or ""), _PROMPT),
         tags=tuple(shortened(harmless(tag), 60) for tag in record.tags),
         rating="" if rating is None else f"{rating} of {_BEST}",
         stars="" if rating is None else "★" * rating + "☆" * (_BEST - rating),
@@ -240,7 +240,8 @@ def _tone(row: Row) -> Tone:
 
 
 def _notebook(record: Record) -> str:
-    return harmless((record.origin.notebook_path if record.origin else None) or "")
+    path = (record.origin.notebook_path if record.origin else None) or ""
+    return shortened(harmless(path), _PROMPT)
 
 
 def asked(record: Record) -> dict[str, str]:

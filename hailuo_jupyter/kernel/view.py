@@ -187,6 +187,8 @@ def _frame(frame: FrameRecord | None) -> str:
     said = frame.url or frame.source
     if frame.width and frame.height:
         said += f", {words.pixels(frame.width, frame.height)}"
+    if frame.from_run and frame.at_s is not None:
+        said += f", from the clip of run {frame.from_run} at {frame.at_s:.2f} s"
     return said
 
 

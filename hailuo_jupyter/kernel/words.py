@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from hailuo_jupyter import plain
 from hailuo_jupyter.offer import Price
 
 if TYPE_CHECKING:
     from hailuo_jupyter.record import ClipRecord, CostRecord, Record
 
-#: Unicode's Bidi_Control: they would reorder the text that stands beside them.
-_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-#: Controls without tab and newline, line separators, halves of surrogate pairs.
-_UNSAFE = re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029{_BIDI}\ud800-\udfff]")
+#: Here too: whoever puts foreign text into words needs them.
+harmless, harmless_json = plain.harmless, plain.harmless_json
 
 _CLASSES = (512, 720, 768, 1080)
 _MINUTE, _HOUR = 60, 3600
 
 #: Most characters of a note in a caption.
 _NOTE = 60
-
-
-def harmless(text: str) -> str:
-    """Replace what must not act, control and bidi characters, by its number: ``[U+202E]``.
-
-    Tabs and newlines stay.
-
-    Parameters
-    ----------
-    text
-        A prompt, a provider's words, a file's name: anything.
-    """
-    return _UNSAFE.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
-
-
-def harmless_json(document: str) -> str:
-    """Escape the same characters in a JSON text, which stays the same document.
-
-    Parameters
-    ----------
-    document
-        JSON as `json.dumps` writes it with ``ensure_ascii=False``.
-    """
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def shortened(text: str, most: int) -> str:

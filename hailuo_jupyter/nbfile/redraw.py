@@ -11,7 +11,10 @@ from typing import Any
 from hailuo_jupyter import catalogue, media
 from hailuo_jupyter.engine.forecast import forecast
 from hailuo_jupyter.errors import ClipError, HailuoError
+from hailuo_jupyter.kernel import comparison, posters
 from hailuo_jupyter.kernel.bundle import MIME, bundle
+from hailuo_jupyter.kernel.sweep import sheet as sheets
+from hailuo_jupyter.kernel.sweep.sheet import Sheet
 from hailuo_jupyter.kernel.view import view
 from hailuo_jupyter.nbfile.document import joined, lines
 from hailuo_jupyter.nbfile.places import Places, row_of
@@ -61,7 +64,14 @@ def redraw(
         if not older and not everything:
             continue
         try:
-            data = draw(rows, places, base, embed=_EMBEDDED in _html(output))
+            data = draw(
+                rows,
+                places,
+                base,
+                embed=_EMBEDDED in _html(output),
+                sheet=_sheet(output),
+                compare=_compares(output),
+            )
         except (HailuoError, OSError, ValueError, LookupError):
             continue  # written by another version, for a provider or an option unknown here
         if split:
@@ -93,8 +103,44 @@ def _newest(output: Output, places: Places) -> list[Row] | None:
     return rows
 
 
-def draw(rows: Sequence[Row], places: Places, base: Path, *, embed: bool) -> dict[str, Any]:
+def _sheet(output: Output) -> Sheet | None:
+    """Give the contact sheet that an output is; None where it is none."""
+    shown = output.output["data"].get(MIME)
+    # A record has a `sweep` of its own: the id of the one it belongs to.
+    if not isinstance(shown, dict) or not isinstance(shown.get("sweep"), dict):
+        return None
+    return Sheet.from_json(shown["sweep"])
+
+
+def _compares(output: Output) -> bool:
+    """Tell whether an output is a comparison."""
+    shown = output.output["data"].get(MIME)
+    return isinstance(shown, dict) and shown.get("compare") is True
+
+
+def draw(
+    rows: Sequence[Row],
+    places: Places,
+    base: Path,
+    *,
+    embed: bool,
+    sheet: Sheet | None = None,
+    compare: bool = False,
+) -> dict[str, Any]:
     """Give the bundle of an output that shows these runs, as they stand now.
+
+    Parameters
+    ----------
+    rows, places
+        The runs, and where things lie.
+    base
+        The folder that links are to be relative to.
+    embed
+        Put the clips into the output.
+    sheet
+        The contact sheet that the output is, if it is one.
+    compare
+        Whether the output is a comparison.
 
     Raises
     ------
@@ -115,16 +161,19 @@ def draw(rows: Sequence[Row], places: Places, base: Path, *, embed: bool) -> dic
                 now=time.time(),
                 base=Path(os.path.normpath(base)),
                 embed=embed,
-                poster=_poster(row),
+                poster=_poster(row, small=sheet is not None),
             )
         )
-    return bundle(views)
+    if sheet is not None:
+        return sheets.bundle(sheet, {each.run_id: each for each in views})
+    return comparison.bundle(views) if compare else bundle(views)
 
 
-def _poster(row: Row) -> bytes | None:
+def _poster(row: Row, *, small: bool) -> bytes | None:
     if row.state is not State.COMPLETED or row.record.clip is None:
         return None
     try:
-        return media.poster(row.folder / row.record.clip.path)
+        path = row.folder / row.record.clip.path
+        return posters.picture(path) if small else media.poster(path)
     except ClipError:
         return None

@@ -109,7 +109,7 @@ class AimlApi(Dialect):
             link=first_link(body.get("video")) if state == "completed" else None,
             problem=self.failed(reply.words()) if state == "failed" else None,
             cost_usd=self._cost(reply) if state in {"completed", "failed"} else None,
-            answer=reply.kept,
+            reply=reply,
         )
 
     def without_credits(self, status: int, words: str) -> bool:

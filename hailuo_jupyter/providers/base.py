@@ -179,8 +179,8 @@ class News:
         Seconds of work, where told.
     cost_usd
         What was charged, where told.
-    answer
-        The reply, redacted, for the record.
+    reply
+        The reply itself.
     """
 
     state: JobState
@@ -188,7 +188,12 @@ class News:
     problem: HailuoError | None = None
     inference_s: float | None = None
     cost_usd: float | None = None
-    answer: Any = None
+    reply: Reply = field(default_factory=Reply, repr=False)
+
+    @property
+    def answer(self) -> Any:
+        """The reply, redacted, for the record. Most looks tell nothing that is kept."""
+        return self.reply.kept
 
 
 class Dialect(ABC):

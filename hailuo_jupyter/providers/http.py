@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
@@ -28,6 +28,9 @@ _ANSWER_BYTES = 2 * 1024 * 1024
 _WORDS_BYTES = 64 * 1024
 
 _REDIRECTS = 5
+
+#: Seconds for which a connection is kept that nobody uses: longer than between two looks at a job.
+_KEPT_S = 30.0
 
 #: gzip only: it can be unpacked up to a limit, so that a small answer cannot fill the memory.
 _FOR_AN_ANSWER = {"Accept": "application/json", "Accept-Encoding": "gzip"}
@@ -134,6 +137,43 @@ class _ToPublicHosts(httpx.AsyncHTTPTransport):
         raise trouble
 
 
+class _Stack:
+    """Clients of one connection each; the one that was used last is used next.
+
+    A pool of httpx's own looks at each of its idle connections for each request, with calls of the
+    system. With many runs that took longer than the request.
+
+    Parameters
+    ----------
+    make
+        Makes a client; the first one at once, so that whatever is wrong shows.
+    most, kept
+        Clients in use at once, and of those not in use.
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncClient], *, most: int, kept: int) -> None:
+        self._make, self._kept, self._turn = make, kept, asyncio.Semaphore(most)
+        self._free = [make()]
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Lend a client for one request."""
+        async with self._turn:
+            client = self._free.pop() if self._free else self._make()
+            try:
+                yield client
+            finally:
+                if len(self._free) < self._kept:
+                    self._free.append(client)
+                else:
+                    await client.aclose()
+
+    async def aclose(self) -> None:
+        """Close those not in use."""
+        while self._free:
+            await self._free.pop().aclose()
+
+
 class Http:
     """Connections of one engine. All methods belong to the engine's own loop.
 
@@ -152,10 +192,12 @@ class Http:
         redact.install()
         self._patience = patience or Patience()
         self._ssl = httpx.create_ssl_context()
-        kept = httpx.Limits(max_connections=64, max_keepalive_connections=16)
+        kept = httpx.Limits(
+            max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEPT_S
+        )
         new_each_time = httpx.Limits(max_connections=64, max_keepalive_connections=0)
         try:
-            self._pool = self._client(kept)
+            self._kept = _Stack(lambda: self._client(kept), most=64, kept=16)
             # A pooled connection that the server has closed looks like a lost answer: submits get a
             # new one.
             self._fresh = self._client(new_each_time)
@@ -209,9 +251,10 @@ class Http:
             Something may have arrived.
         """
         _guard(call.url)
-        client, whole = self._fresh if fresh else self._pool, self._patience.whole
+        whole = self._patience.whole
         try:
             async with (
+                self._lent(self._fresh if fresh else None) as client,
                 asyncio.timeout(whole),
                 client.stream(
                     call.method,
@@ -250,8 +293,11 @@ class Http:
         try:
             for _ in range(_REDIRECTS + 1):
                 _check_download(url, trusted_host)
-                client = self._pool if _trusted(url, trusted_host) else self._foreign
-                async with client.stream("GET", url, headers=_FOR_A_CLIP) as response:
+                foreign = None if _trusted(url, trusted_host) else self._foreign
+                async with (
+                    self._lent(foreign) as client,
+                    client.stream("GET", url, headers=_FOR_A_CLIP) as response,
+                ):
                     if response.is_redirect and (target := response.headers.get("location")):
                         url = _joined(url, target)
                         continue
@@ -280,8 +326,17 @@ class Http:
 
     async def close(self) -> None:
         """Close every connection."""
-        for client in (self._pool, self._fresh, self._foreign):
-            await client.aclose()
+        for each in (self._kept, self._fresh, self._foreign):
+            await each.aclose()
+
+    @asynccontextmanager
+    async def _lent(self, client: httpx.AsyncClient | None) -> AsyncIterator[httpx.AsyncClient]:
+        """Give this client, or for None one whose connection is kept."""
+        if client is not None:
+            yield client
+        else:
+            async with self._kept.lent() as kept:
+                yield kept
 
 
 async def _content(response: httpx.Response) -> bytes:

@@ -111,7 +111,7 @@ class Segmind(Dialect):
             inference_s=number(metrics.get("inference_time"))
             if isinstance(metrics, dict)
             else None,
-            answer=reply.kept,
+            reply=reply,
         )
 
     history_title = "request history"

@@ -8,17 +8,18 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from hailuo_jupyter.errors import RunLogError
-from hailuo_jupyter.runlog import pacing, queries, text
-from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction
+from hailuo_jupyter.runlog import pacing, queries, sweeps, text
+from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction, unsynced
 from hailuo_jupyter.runlog.migrations import migrate
 from hailuo_jupyter.runlog.reader import LogReader
 from hailuo_jupyter.runlog.schema import UNFINISHED, Row, columns, folder_value
+from hailuo_jupyter.runlog.sweeps import SweepRow
 from hailuo_jupyter.states import AT_PROVIDER, FINAL, State
 
 if TYPE_CHECKING:
@@ -207,6 +208,16 @@ class RunLog(LogReader):
             connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
             return True
 
+    def keep_sweep(self, row: SweepRow) -> None:
+        """Write a sweep's plan down; one of the same id is replaced."""
+        with self._writing() as connection:
+            sweeps.keep(connection, row)
+
+    def stop_sweep(self, sweep: str, *, stopped: bool = True) -> None:
+        """Note whether anything more of a sweep is to be sent."""
+        with self._writing() as connection:
+            sweeps.stop(connection, sweep, stopped=stopped)
+
     @contextmanager
     def exclusive(self) -> Iterator[sqlite3.Connection]:
         """Make several calls one transaction: read, decide and insert, with no one in between.
@@ -285,7 +296,8 @@ class RunLog(LogReader):
             0.0 if the slot is taken and the request may leave; else seconds to wait before asking
             again.
         """
-        with self._writing() as connection:
+        # Each look at a job takes one, and after a power failure nobody asks for those of before.
+        with self._writing(synced=False) as connection:
             moment = self._clock() if now is None else now
             return pacing.reserve(connection, provider, per_minute=per_minute, now=moment)
 
@@ -316,12 +328,12 @@ class RunLog(LogReader):
             yield self._connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
         with self._reading() as connection:
             if connection.in_transaction:  # this thread's own, by `exclusive`
                 yield connection
             else:
-                with transaction(connection):
+                with nullcontext() if synced else unsynced(connection), transaction(connection):
                     yield connection
                 if self._indexed:
                     self._indexed = text.keep_up(connection)

@@ -212,6 +212,23 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             """,
         ),
     ),
+    (
+        # What a sweep is to buy in all, so that a later kernel can go on with it; see runlog/sweeps.py.
+        "0006_sweeps",
+        (
+            """
+            CREATE TABLE sweeps (
+                sweep TEXT PRIMARY KEY,
+                notebook_id TEXT,
+                digest TEXT NOT NULL,
+                created REAL NOT NULL,
+                stopped INTEGER NOT NULL DEFAULT 0,
+                plan_json TEXT NOT NULL
+            )
+            """,
+            "CREATE INDEX sweeps_digest ON sweeps (digest, notebook_id, created)",
+        ),
+    ),
 )
 
 

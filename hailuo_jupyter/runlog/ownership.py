@@ -10,8 +10,10 @@ import os
 import re
 import secrets
 import sys
+import time
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -137,6 +139,25 @@ def living(log_path: Path) -> list[str]:
     """Give the ids of the owners that live."""
     ids = sorted(path.stem for path in owners_folder(log_path).glob("*.lock"))
     return [each for each in ids if alive(log_path, each)]
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Have this block run in one process at a time, of all that name the same file. Blocks.
+
+    Parameters
+    ----------
+    path
+        A file of its own; made if it is not there, and never removed. A dead process holds nothing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        while not _try_lock(handle):
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(handle)
 
 
 def owners_folder(log_path: Path) -> Path:

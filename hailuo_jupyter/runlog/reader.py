@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from hailuo_jupyter.runlog import ownership, pacing, queries, search, spending
+from hailuo_jupyter.runlog import ownership, pacing, queries, search, spending, sweeps
 from hailuo_jupyter.runlog.schema import Row
 from hailuo_jupyter.runlog.search import Key, Page, Search
+from hailuo_jupyter.runlog.sweeps import SweepRow
 from hailuo_jupyter.states import State
 
 
@@ -157,6 +158,31 @@ class LogReader:
         """Give, of some of a provider's job ids, those that runs have, with these runs' ids."""
         with self._reading() as connection:
             return spending.known_jobs(connection, provider, job_ids)
+
+    def find_sweep(self, sweep: str) -> SweepRow | None:
+        """Find the sweep of exactly this id, or None."""
+        with self._reading() as connection:
+            return sweeps.find(connection, sweep)
+
+    def sweep_stopped(self, sweep: str) -> bool:
+        """Tell whether nothing more of a sweep is to be sent."""
+        with self._reading() as connection:
+            return sweeps.is_stopped(connection, sweep)
+
+    def fitting_sweeps(self, given: str) -> list[SweepRow]:
+        """Give the sweep of this id, or those whose id begins or ends so, six at most."""
+        with self._reading() as connection:
+            return sweeps.fitting(connection, given)
+
+    def latest_sweep(self, notebook_id: str | None, digest: str) -> SweepRow | None:
+        """Give the newest sweep of a notebook (None: of none) that has this plan, or None."""
+        with self._reading() as connection:
+            return sweeps.latest(connection, notebook_id, digest)
+
+    def recent_sweeps(self, notebook_id: str | None, limit: int = 20) -> list[SweepRow]:
+        """Give the newest sweeps of a notebook (None: of none), the newest first."""
+        with self._reading() as connection:
+            return sweeps.recent(connection, notebook_id, limit)
 
     def blocked_at(self, provider: str) -> float | None:
         """Tell when the provider last named such a moment, in seconds since 1970; None if never."""

@@ -21,6 +21,7 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "notebook")]
 
+from bench import Figure  # noqa: E402
 from lab import Lab, Server  # noqa: E402 - the tests' own driver, which is no package
 from many_runs import write_notebooks  # noqa: E402
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
@@ -46,12 +47,8 @@ def opening(browser: Browser, server: Server, path: str) -> float:
     return seconds
 
 
-def main() -> None:
-    """Measure, and print."""
-    reader = argparse.ArgumentParser(description="opening time with runs against plain text")
-    reader.add_argument("--runs", type=int, default=200)
-    reader.add_argument("--rounds", type=int, default=7)
-    given = reader.parse_args()
+def compared(runs: int, count: int) -> tuple[list[tuple[float, ...]], list[float]]:
+    """Open both notebooks in turn; gives seconds, round by round, and the files' sizes in MB."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -59,14 +56,32 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
-        paths = write_notebooks(server.root, given.runs, "opening")
+        paths = write_notebooks(server.root, runs, "opening")
         sizes = [(server.root / path).stat().st_size / 1e6 for path in paths]
         for path in paths:
             opening(browser, server, path)  # the first of each fills the server's caches
-        rounds = [
-            tuple(opening(browser, server, path) for path in paths) for _ in range(given.rounds)
-        ]
+        rounds = [tuple(opening(browser, server, path) for path in paths) for _ in range(count)]
         browser.close()
+    return rounds, sizes
+
+
+def measure(*, full: bool) -> list[Figure]:
+    """Give row 8 of the suite."""
+    rounds, _ = compared(200, 7 if full else 3)
+    runs, text = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ratio = statistics.median(one / other for one, other in rounds)
+    return [
+        Figure(8, "opening 200 runs, to plain text", runs, text, "s", "at most 1.5", ratio <= 1.5)
+    ]
+
+
+def main() -> None:
+    """Measure, and print."""
+    reader = argparse.ArgumentParser(description="opening time with runs against plain text")
+    reader.add_argument("--runs", type=int, default=200)
+    reader.add_argument("--rounds", type=int, default=7)
+    given = reader.parse_args()
+    rounds, sizes = compared(given.runs, given.rounds)
     for runs, text in rounds:
         sys.stdout.write(
             f"{given.runs} runs {runs:5.2f} s   text {text:5.2f} s   ratio {runs / text:.2f}\n"

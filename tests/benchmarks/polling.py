@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+from bench import Figure
 
 from hailuo_jupyter.engine.forecast import forecast
 from hailuo_jupyter.engine.timing import Timing
@@ -216,6 +217,20 @@ def figure(path: Path, runs: int) -> None:
     axes[0].set_ylabel("mean delay, s")
     axes[0].legend(fontsize=8, frameon=False)
     plot.savefig(path, metadata={"Date": None})
+
+
+def measure_row(*, full: bool) -> list[Figure]:
+    """Give row 1 of the suite."""
+    scores = [
+        measure(lognormal(173.29, sigma), 2000 if full else 400, known=KNOWN, prior_s=173.29)
+        for sigma in (0.1, 0.3, 0.5)
+    ]
+    return [
+        Figure(1, f"looks x delay, {each.name}", each.looks * each.delay_s,
+               each.looks * each.delay_s / each.of_fixed, "s", "less than any fixed interval",
+               each.of_fixed < 1.0)
+        for each in scores
+    ]  # fmt: skip
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import Figure
+
 from hailuo_jupyter import catalogue, request
 from hailuo_jupyter.record import Record, prepare
 from hailuo_jupyter.runlog import RunLog
@@ -172,6 +174,26 @@ def changes(log: RunLog, like: Record, rounds: int) -> dict[str, float]:
         "transition": statistics.median(transitions) * 1000,
         "40 kB and an fsync, without SQLite": bare,
     }
+
+
+def measure_row(*, full: bool) -> list[Figure]:
+    """Give row 9 of the suite: what grows with the log, and what a transition takes over an fsync."""
+    sizes = (1000, 100_000) if full else (1000, 10_000)
+    found: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for runs in sizes:
+            with build(Path(folder) / str(runs) / "runs.sqlite3", runs) as log:
+                found.append(measure(log, runs, 15))
+    small, large = found
+    bare = large["40 kB and an fsync, without SQLite"]
+    names = ("one run by its id", "fingerprint", "text: nowhere")
+    return [
+        *(
+            Figure(9, f"{name}: {sizes[1]:,} runs to {sizes[0]:,}", large[name], small[name], "ms")
+            for name in names
+        ),
+        Figure(9, "transition, over 40 kB and an fsync", large["transition"], bare, "ms"),
+    ]
 
 
 def main() -> None:

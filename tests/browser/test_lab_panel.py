@@ -137,9 +137,12 @@ def test_the_life_of_a_panel(lab: Lab, simulator: Simulator, server: Server) -> 
 
 def it_is_used_by_keyboard_alone(form: Form, simulator: Simulator) -> None:
     lab = form.lab
+    # JupyterLab's shortcuts would take arrows and letters from a select. To be removed here as soon
+    # as the renderer marks what gets the focus in a card.
     lab.js(
-        "document.addEventListener('focusin', e => { e.target.dataset.lmSuppressShortcuts = 'true'; });"
-    )  # TEMPORARY
+        "document.addEventListener('focusin', event => {"
+        " event.target.dataset.lmSuppressShortcuts = 'true'; });"
+    )
     # By keyboard alone: a camera command and a frame too.
     lab.js("panel.content.activeCellIndex = 1; panel.content.activate();")
     form.node.get_by_label("Provider", exact=True).focus()

@@ -106,3 +106,44 @@ def test_it_says_that_the_ratings_are_placeholders(research_log: Twice) -> None:
     prose = "".join("".join(cell["source"]) for cell in research_log.first["cells"])
     assert prose.count("laceholder") >= 3
     assert "simulator" in prose
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    folder = tmp_path_factory.mktemp("sweep")
+    profile = folder / "ipython" / "profile_default"
+    profile.mkdir(parents=True)  # the demo is as fast as this simulator
+    (profile / "ipython_config.py").write_text("c.Hailuo.demo_speed = 200\n")
+    path = folder / "work" / "sweep.ipynb"
+    path.parent.mkdir()
+    shutil.copyfile(ROOT / "notebooks" / path.name, path)
+    found: list[Any] = []
+    submits: list[int] = []
+    with simulator() as sim, surroundings(folder, sim) as settings:
+        for _ in range(2):
+            outcome = execute(path)
+            assert outcome.problems == ()
+            assert outcome.runs == 8
+            found.append(load(path))
+            submits.append(sum(each.stage == "submit" for each in sim.requests))
+        assert verify(path, settings=settings).findings == []
+    return Twice(path, found[0], found[1], (submits[0], submits[1]))
+
+
+def test_a_sweep_is_paid_once(swept: Twice) -> None:
+    assert swept.submits == (8, 8)
+    (plan,) = output(swept.first, "plan")
+    assert "8 runs: 8 to send." in "".join(plan["data"]["text/plain"])
+    for nb, shown in ((swept.first, 2), (swept.second, 1)):  # the second has no plan to show
+        outputs = output(nb, "sheet")
+        assert len(outputs) == shown
+        data = outputs[-1]["data"]
+        html = "".join(data["text/html"])
+        assert html.count("<video ") == 8
+        assert "8 of 8 completed" in html
+        assert "application/vnd.jupyter.widget-view+json" not in data
+        assert any("image/png" in each.get("data", {}) for each in output(nb, "plot"))
+        # So 24 clips stay below 250 kB.
+        assert len(json.dumps(outputs[-1], indent=1, ensure_ascii=False)) < 8 * 250_000 / 24
+    runs = swept.second["metadata"]["hailuo"]["runs"]
+    assert sorted(run["rating"] for run in runs.values()) == [2, 3, 3, 3, 4, 4, 4, 5]

@@ -206,6 +206,9 @@ def test_no_key_in_a_notebook_that_is_executed_nor_on_the_terminal(
     exported = (work / "runs.csv").read_text(encoding="utf-8")
     assert exported.count("A boat.") == 2
     assert USER not in exported
+    told = command("runs", "--json", cwd=work, env=env).stdout
+    assert told.count("A boat.") == 2
+    assert USER not in told
     audit = command("audit", work, cwd=work, env=env)
     assert audit.returncode == 0, audit.stdout
     assert "no secret was found" in audit.stdout

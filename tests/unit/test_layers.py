@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("kernel", "nbfile", "collector"),
     ("doctor",),
     ("engine",),
+    ("sinks",),
     ("providers", "runlog"),
     ("record", "record_parts", "splice"),
     ("media",),
@@ -33,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings", "keys"),
     ("redact", "installed"),
     ("errors", "states"),
+    ("plain",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
@@ -172,6 +174,7 @@ def test_the_lowest_modules_load_nothing_of_the_rest() -> None:
     assert {name for name in found if name.startswith("hailuo_jupyter")} == {
         "hailuo_jupyter",
         "hailuo_jupyter.errors",
+        "hailuo_jupyter.plain",
         "hailuo_jupyter.redact",
         "hailuo_jupyter.states",
     }

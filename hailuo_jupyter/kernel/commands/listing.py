@@ -33,6 +33,11 @@ class Command:
         return self.words.lstrip("[").startswith("RUN")
 
     @property
+    def takes_runs(self) -> bool:
+        """Whether runs follow its first word."""
+        return self.words.startswith("RUN RUN")
+
+    @property
     def takes_provider(self) -> bool:
         """Whether its first word is a provider, which Tab completes."""
         return self.words.lstrip("[").startswith("PROVIDER")
@@ -44,8 +49,16 @@ COMMANDS = {
     ),
     "show": Command("a run's status and clip, in this cell", "runs", "RUN", 1, 1),
     "resume": Command(
-        "watch and fetch whatever was bought and is not here yet; sends nothing", "running"
+        "watch and fetch whatever was bought and is not here yet; sends nothing but the rest of SWEEP",
+        "running",
+        "[SWEEP]",
+        0,
+        1,
     ),
+    "sweep": Command(
+        "a sweep's contact sheet; alone: this notebook's sweeps", "sweep", "[ID]", 0, 1
+    ),
+    "stop": Command("send nothing more of a sweep; what is bought is fetched", "sweep", "ID", 1, 1),
     "wait": Command("wait for a run, or for all of this notebook", "running", "[RUN]", 0, 1),
     "cancel": Command("cancel a run while nothing is sent", "running", "RUN", 1, 1),
     "rate": Command("rate a run from 0 to 5 (--clear: take it away)", "annotate", "RUN N", 1, 2),
@@ -59,6 +72,16 @@ COMMANDS = {
         "RUN",
         0,
         1,
+    ),
+    "compare": Command(
+        "clips side by side, played in step, and what differs", "compare", "RUN RUN...", 2, None
+    ),
+    "join": Command(
+        "put clips together into one file (--replace: in place of another)",
+        "compare",
+        "RUN RUN... -o FILE.mp4",
+        2,
+        None,
     ),
     "panel": Command("a form that makes the same requests as %%hailuo", "panel"),
     "cost": Command(
@@ -75,6 +98,7 @@ COMMANDS = {
         1,
         1,
     ),
+    "sinks": Command("where ended runs are sent besides, and how that goes", "sinks"),
     "settings": Command("the settings in force, and where each comes from", "setup"),
     "doctor": Command(
         "whether all is there: versions, lab extension, keys, folders, run log", "setup"

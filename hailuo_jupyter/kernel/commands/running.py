@@ -42,7 +42,12 @@ def _line(row: Row) -> str:
     return f"  {row.run_id}  {row.state.words:<14} {row.provider:<8} {prompt}"
 
 
-def _resume(_read: Line, ip: Any) -> None:
+def _resume(read: Line, ip: Any) -> None:
+    if read.words:
+        from hailuo_jupyter.kernel.commands.sweep import resume
+
+        resume(read.words[0], ip)
+        return
     engine = process.engine()
     taken, here = engine.resume(), origin.notebook().id
     lost = [log.count(notebook_id=here, states={State.UNCONFIRMED}) for log in engine.logs()]

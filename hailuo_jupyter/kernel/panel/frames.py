@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter.errors import HailuoError
-from hailuo_jupyter.frame import Frame
+from hailuo_jupyter.frame import ClipFrame, Frame
 from hailuo_jupyter.images import keep, open_frame
 from hailuo_jupyter.kernel import words
 from hailuo_jupyter.kernel.panel.checks import Problem, told
+from hailuo_jupyter.kernel.run_source import resolved
 from hailuo_jupyter.offer import FrameLimits
 
 #: Longer side of a thumbnail, in pixels: sharp on a screen of twice the density.
@@ -56,6 +57,8 @@ def variables(namespace: Mapping[str, Any]) -> list[str]:
 
 
 def _picture(value: Any) -> bool:
+    if isinstance(value, ClipFrame):
+        return True
     if isinstance(value, bytes | bytearray):
         return bytes(value[:8]).startswith((b"\xff\xd8\xff", b"\x89PNG"))
     # Without Pillow loaded there is no picture of it. By its type, since a lazy object's
@@ -83,7 +86,7 @@ def look(value: Any, role: str, limits: FrameLimits, folder: Path) -> Seen:
         The notebook's, from which relative paths count.
     """
     try:
-        frame = open_frame(value, role=role, limits=limits, base=folder)
+        frame = open_frame(resolved(value), role=role, limits=limits, base=folder)
     except HailuoError as error:
         return Seen(problem=told(error))
     if frame.url is not None:

@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{24(o,r,e){var i=e(25),t=e.n(i),a=e(26),n=(e.n(a))()(t());n.push([o.id,`/* The live card takes its twin's place while it lives. */
+"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{24(o,r,i){var e=i(25),a=i.n(e),t=i(26),n=(i.n(t))()(a());n.push([o.id,`/* The live card takes its twin's place while it lives. */
 .hailuo-output.hailuo-mod-live > .hailuo-twin,
 .hailuo-output:not(.hailuo-mod-live) > .hailuo-card {
   display: none;
@@ -15,6 +15,11 @@
   overflow: hidden;
   clip-path: inset(50%);
   white-space: nowrap;
+}
+
+/* ipywidgets has every box scroll; a card that is a pixel too high would be a stop for nobody. */
+.hailuo-card .widget-box:has(> .hailuo-state) {
+  overflow: visible;
 }
 
 /* Room for a run whose turn to be drawn has not come. */
@@ -110,7 +115,65 @@
   white-space: pre-wrap;
   overflow-wrap: anywhere;
 }
-`,""]),e.d(r,{},{A:n})},27(o,r,e){var i=e(25),t=e.n(i),a=e(26),n=(e.n(a))()(t());n.push([o.id,`/* The side panel with a notebook's runs. */
+
+/* Clips that play in step: one bar below them. */
+.hailuo-bar {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 4px 12px;
+  margin: 8px 0 4px;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-bar button {
+  min-width: 64px;
+  padding: 3px 10px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+  line-height: 18px;
+  cursor: pointer;
+}
+
+.hailuo-bar button:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-bar input[type='range'] {
+  flex: 1 1 160px;
+  min-width: 100px;
+  height: 24px;
+  margin: 0;
+  accent-color: var(--jp-brand-color1);
+}
+
+.hailuo-bar span {
+  font-variant-numeric: tabular-nums;
+  white-space: nowrap;
+}
+
+.hailuo-bar label {
+  display: flex;
+  align-items: center;
+  gap: 4px;
+  min-height: 24px;
+  cursor: pointer;
+}
+
+.hailuo-bar :is(button, input):focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-compare video {
+  cursor: pointer;
+}
+`,""]),i.d(r,{},{A:n})},27(o,r,i){var e=i(25),a=i.n(e),t=i(26),n=(i.n(t))()(a());n.push([o.id,`/* The side panel with a notebook's runs. */
 .hailuo-runs {
   container-type: inline-size;
   display: flex;
@@ -392,4 +455,4 @@
     justify-content: start;
   }
 }
-`,""]),e.d(r,{},{A:n})},26(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var e="",i=void 0!==r[5];return r[4]&&(e+="@supports (".concat(r[4],") {")),r[2]&&(e+="@media ".concat(r[2]," {")),i&&(e+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),e+=o(r),i&&(e+="}"),r[2]&&(e+="}"),r[4]&&(e+="}"),e}).join("")},r.i=function(o,e,i,t,a){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(i)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);i&&n[s[0]]||(void 0!==a&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=a),e&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=e),t&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=t):s[4]="".concat(t)),r.push(s))}},r}},25(o){o.exports=function(o){return o[1]}},18(o){var r=[];function e(o){for(var e=-1,i=0;i<r.length;i++)if(r[i].identifier===o){e=i;break}return e}function i(o,i){for(var t={},a=[],n=0;n<o.length;n++){var l=o[n],u=i.base?l[0]+i.base:l[0],p=t[u]||0,s="".concat(u," ").concat(p);t[u]=p+1;var d=e(s),c={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==d)r[d].references++,r[d].updater(c);else{var h=function(o,r){var e=r.domAPI(r);return e.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&e.update(o=r):e.remove()}}(c,i);i.byIndex=n,r.splice(n,0,{identifier:s,updater:h,references:1})}a.push(s)}return a}o.exports=function(o,t){var a=i(o=o||[],t=t||{});return function(o){o=o||[];for(var n=0;n<a.length;n++){var l=e(a[n]);r[l].references--}for(var u=i(o,t),p=0;p<a.length;p++){var s=e(a[p]);0===r[s].references&&(r[s].updater(),r.splice(s,1))}a=u}}},20(o){var r={};o.exports=function(o,e){var i=function(o){if(void 0===r[o]){var e=document.querySelector(o);if(window.HTMLIFrameElement&&e instanceof window.HTMLIFrameElement)try{e=e.contentDocument.head}catch(o){e=null}r[o]=e}return r[o]}(o);if(!i)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");i.appendChild(e)}},22(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},21(o,r,e){o.exports=function(o){var r=e.nc;r&&o.setAttribute("nonce",r)}},19(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(e){var i,t,a;i="",e.supports&&(i+="@supports (".concat(e.supports,") {")),e.media&&(i+="@media ".concat(e.media," {")),(t=void 0!==e.layer)&&(i+="@layer".concat(e.layer.length>0?" ".concat(e.layer):""," {")),i+=e.css,t&&(i+="}"),e.media&&(i+="}"),e.supports&&(i+="}"),(a=e.sourceMap)&&"u">typeof btoa&&(i+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),o.styleTagTransform(i,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},23(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},17(o,r,e){var i=e(18),t=e.n(i),a=e(19),n=e.n(a),l=e(20),u=e.n(l),p=e(21),s=e.n(p),d=e(22),c=e.n(d),h=e(23),f=e.n(h),x=e(24),v={};v.styleTagTransform=f(),v.setAttributes=s(),v.insert=u().bind(null,"head"),v.domAPI=n(),v.insertStyleElement=c(),t()(x.A,v),x.A&&x.A.locals&&x.A.locals;var b=e(27),m={};m.styleTagTransform=f(),m.setAttributes=s(),m.insert=u().bind(null,"head"),m.domAPI=n(),m.insertStyleElement=c(),t()(b.A,m),b.A&&b.A.locals&&b.A.locals}}]);
+`,""]),i.d(r,{},{A:n})},26(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var i="",e=void 0!==r[5];return r[4]&&(i+="@supports (".concat(r[4],") {")),r[2]&&(i+="@media ".concat(r[2]," {")),e&&(i+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),i+=o(r),e&&(i+="}"),r[2]&&(i+="}"),r[4]&&(i+="}"),i}).join("")},r.i=function(o,i,e,a,t){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(e)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);e&&n[s[0]]||(void 0!==t&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=t),i&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=i),a&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=a):s[4]="".concat(a)),r.push(s))}},r}},25(o){o.exports=function(o){return o[1]}},18(o){var r=[];function i(o){for(var i=-1,e=0;e<r.length;e++)if(r[e].identifier===o){i=e;break}return i}function e(o,e){for(var a={},t=[],n=0;n<o.length;n++){var l=o[n],u=e.base?l[0]+e.base:l[0],p=a[u]||0,s="".concat(u," ").concat(p);a[u]=p+1;var d=i(s),c={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==d)r[d].references++,r[d].updater(c);else{var h=function(o,r){var i=r.domAPI(r);return i.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&i.update(o=r):i.remove()}}(c,e);e.byIndex=n,r.splice(n,0,{identifier:s,updater:h,references:1})}t.push(s)}return t}o.exports=function(o,a){var t=e(o=o||[],a=a||{});return function(o){o=o||[];for(var n=0;n<t.length;n++){var l=i(t[n]);r[l].references--}for(var u=e(o,a),p=0;p<t.length;p++){var s=i(t[p]);0===r[s].references&&(r[s].updater(),r.splice(s,1))}t=u}}},20(o){var r={};o.exports=function(o,i){var e=function(o){if(void 0===r[o]){var i=document.querySelector(o);if(window.HTMLIFrameElement&&i instanceof window.HTMLIFrameElement)try{i=i.contentDocument.head}catch(o){i=null}r[o]=i}return r[o]}(o);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(i)}},22(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},21(o,r,i){o.exports=function(o){var r=i.nc;r&&o.setAttribute("nonce",r)}},19(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(i){var e,a,t;e="",i.supports&&(e+="@supports (".concat(i.supports,") {")),i.media&&(e+="@media ".concat(i.media," {")),(a=void 0!==i.layer)&&(e+="@layer".concat(i.layer.length>0?" ".concat(i.layer):""," {")),e+=i.css,a&&(e+="}"),i.media&&(e+="}"),i.supports&&(e+="}"),(t=i.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(t))))," */")),o.styleTagTransform(e,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},23(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},17(o,r,i){var e=i(18),a=i.n(e),t=i(19),n=i.n(t),l=i(20),u=i.n(l),p=i(21),s=i.n(p),d=i(22),c=i.n(d),h=i(23),f=i.n(h),x=i(24),b={};b.styleTagTransform=f(),b.setAttributes=s(),b.insert=u().bind(null,"head"),b.domAPI=n(),b.insertStyleElement=c(),a()(x.A,b),x.A&&x.A.locals&&x.A.locals;var v=i(27),m={};m.styleTagTransform=f(),m.setAttributes=s(),m.insert=u().bind(null,"head"),m.domAPI=n(),m.insertStyleElement=c(),a()(v.A,m),v.A&&v.A.locals&&v.A.locals}}]);

@@ -1,0 +1,45 @@
+"""Row 3: from Enter to a cell's return, over a bare POST to the same server on a fresh connection."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bench import BODY, KEYS, SUBMIT_PATH, Figure, Kernel, median, simulated
+
+_BARE_FIRST = f"""
+import httpx, os
+_url = os.environ["SEGMIND_BASE_URL"] + {SUBMIT_PATH!r}
+_client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+"""
+_BARE = f"_client.post(_url, json={BODY!r}, headers={{'x-api-key': {KEYS['SEGMIND_API_KEY']!r}}})"
+_OURS = "%%hailuo --provider segmind\nA heron lifts off a lake, take {}."
+
+
+def measure(*, full: bool) -> list[Figure]:
+    """Run both kinds of cells in turn."""
+    first: tuple[list[float], list[float]] = ([], [])
+    later: tuple[list[float], list[float]] = ([], [])
+    with (
+        simulated(segmind_seconds=600.0) as env,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for turn in range(5 if full else 3):
+            with Kernel(Path(folder) / f"{turn}", env) as kernel:
+                kernel.seconds("%load_ext hailuo_jupyter")
+                kernel.seconds("1 + 1")
+                ours, bare = _OURS.format(f"first {turn}"), _BARE_FIRST + _BARE
+                # Each imports httpx, so they take turns in being first.
+                for cell, kept in ((ours, first[0]), (bare, first[1]))[:: -1 if turn % 2 else 1]:
+                    kept.append(kernel.seconds(cell) * 1e3)
+                for number in range(30 if full else 12):
+                    later[0].append(kernel.seconds(_OURS.format(number)) * 1e3)
+                    later[1].append(kernel.seconds(_BARE) * 1e3)
+    more = median(later[0]) - median(later[1])
+    return [
+        Figure(3, "Enter to return, first cell", median(first[0]), median(first[1]), "ms"),
+        Figure(
+            3, "Enter to return, later cells", median(later[0]), median(later[1]), "ms",
+            f"at most 15 ms more (here {more:.1f})", more <= 15,
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,167 @@
+"""Takes the README's pictures: the real JupyterLab with the demo's simulated clips.
+
+python tests/browser/pictures.py [--only NAME]... [--folder docs]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "notebook")]
+
+from conftest import _ARGUMENTS  # noqa: E402 - the tests' own browser and driver
+from lab import MIME, Lab, Server  # noqa: E402
+from looks import in_theme  # noqa: E402
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+
+from hailuo_jupyter.simulator import Simulator, SimulatorOptions  # noqa: E402
+
+NOTEBOOKS = TESTS.parent / "notebooks"
+LOAD = "%load_ext hailuo_jupyter"
+
+
+class Studio:
+    """A browser and a server whose jobs take some seconds."""
+
+    def __init__(self, browser: Browser, server: Server, folder: Path) -> None:
+        self._browser, self._server, self._folder = browser, server, folder
+
+    def open(self, name: str, cells: list[str], *, width: int = 1080, height: int = 860) -> Lab:
+        path = self._server.write(f"{name}/{name}.ipynb", cells)
+        shutil.copy(NOTEBOOKS / "first-frame.jpg", self._server.root / name)
+        return Lab(self._browser, self._server, path, width=width, height=height)
+
+    def take(self, lab: Lab, name: str, *, side_panel: bool = False) -> None:
+        """Take a picture without the file browser, from the notebook's top."""
+        if not side_panel:
+            lab.js("app.shell.collapseRight();")
+        lab.js("app.shell.collapseLeft(); panel.content.activeCellIndex = 0;")
+        lab.js("panel.content.node.querySelector('.jp-WindowedPanel-outer')?.scrollTo(0, 0);")
+        lab.page.mouse.move(5, 5)
+        lab.page.wait_for_timeout(800)  # of the fold's own movement
+        lab.page.screenshot(path=self._folder / f"{name}.png")
+
+
+def completed(lab: Lab, *cells: int) -> None:
+    """Wait until the runs of these cells are completed and their posters drawn."""
+    for cell in cells:
+        lab.until_state("completed", cell)
+        lab.output(cell).locator("video").first.wait_for()
+
+
+def quickstart(studio: Studio) -> None:
+    prompt = (
+        "A rocket waits in the floodlights before dawn, steam drifts off to the left. [Push in]"
+    )
+    cell = f"%%hailuo --provider demo --mode pro --image first-frame.jpg --tag night\n{prompt}"
+    for theme, name in (("Light", "quickstart"), ("Dark", "dark")):
+        lab = studio.open(name, [LOAD, cell])
+        with lab:
+            in_theme(lab, theme)
+            lab.run(0, 1)
+            completed(lab, 1)
+            lab.output(1).locator("summary", has_text="Record").first.click()
+            studio.take(lab, name)
+
+
+def running(studio: Studio) -> None:
+    prompts = (
+        "A heron lifts off a lake at dawn, mist over the water.",
+        "A lighthouse at dusk, the beam turns slowly. [Static shot]",
+    )
+    cells = [LOAD, *(f"%%hailuo --provider demo\n{prompt}" for prompt in prompts)]
+    with studio.open("running", cells, height=620) as lab:
+        lab.run(0, 1, 2)
+        lab.until(lambda: lab.record(1).get("state") == "generating", "it is being made")
+        studio.take(lab, "running")
+
+
+def panel(studio: Studio) -> None:
+    code = "import hailuo_jupyter\n\np = hailuo_jupyter.panel()"
+    fill = (
+        "p.provider = 'demo'\np.prompt = 'A rocket waits before dawn. [Push in]'\n"
+        "p.image = 'first-frame.jpg'\np.tags = ['night']\nrun = p.submit()"
+    )
+    with studio.open("panel", [LOAD, code, fill], height=1240) as lab:
+        in_theme(lab, "Light")
+        lab.run(0, 1, 2)
+        lab.until(
+            lambda: (
+                [each["state"] for each in lab.bundle(1).get(MIME, {}).get("runs", [])]
+                == ["completed"]
+            ),
+            "the panel's run is completed",
+        )
+        lab.output(1).locator("video:visible").first.wait_for()
+        studio.take(lab, "panel")
+
+
+def runs(studio: Studio) -> None:
+    cells = [
+        LOAD,
+        "%%hailuo --provider demo --tag lake\nA heron lifts off a lake at dawn.",
+        "%%hailuo --provider demo --mode pro --tag lake\nA heron lifts off a lake at dawn.",
+        "%%hailuo --provider demo --no-optimizer --tag sea\nA lighthouse at dusk. [Pan left]",
+        "%hailuo runs",
+    ]
+    for theme, name in (("Light", "runs"), ("Dark", "runs-dark")):
+        with studio.open(name, cells, width=1440, height=900) as lab:
+            in_theme(lab, theme)
+            lab.run(0, 1, 2, 3)
+            completed(lab, 1, 2, 3)
+            for cell, rating in ((1, 3), (2, 5)):
+                lab.js(
+                    "await panel.sessionContext.session.kernel.requestExecute("
+                    "{code: arg, store_history: false}).done;",
+                    f"%hailuo rate {lab.record(cell)['run_id']} {rating}",
+                )
+            lab.run(4)
+            lab.command("hailuo:show-runs")
+            lab.js("panel.content.activeCellIndex = 4;")
+            lab.output(4).locator("table").scroll_into_view_if_needed()
+            lab.js("app.shell.collapseLeft();")
+            lab.page.wait_for_timeout(1500)
+            lab.page.screenshot(path=studio._folder / f"{name}.png")
+
+
+PICTURES: dict[str, Callable[[Studio], None]] = {
+    each.__name__: each for each in (quickstart, running, panel, runs)
+}
+
+
+def main() -> None:
+    """Take the pictures."""
+    reader = argparse.ArgumentParser(description="take the README's pictures")
+    reader.add_argument("--only", action="append", choices=PICTURES)
+    reader.add_argument("--folder", type=Path, default=TESTS.parent / "docs")
+    given = reader.parse_args()
+    chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Simulator(SimulatorOptions(speed=30.0, seed=7, sigma=0.0, shrink=4)) as simulator,
+        Server(
+            Path(folder) / "server",
+            {
+                "HAILUO_RUN_LOG": str(Path(folder) / "runs.sqlite3"),
+                "HAILUO_LOOPBACK_ONLY": "1",
+                "HAILUO_SIMULATOR_URL": simulator.url,
+                **simulator.environment(),
+            },
+        ) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
+        studio = Studio(browser, server, given.folder)
+        for name in given.only or PICTURES:
+            PICTURES[name](studio)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Clips side by side play in step; those of a contact sheet on hover; the file needs no extension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lab import MIME, Lab, Server
+from looks import findings, in_theme
+from playwright.sync_api import Browser, Locator, expect
+
+CELLS = [
+    "%load_ext hailuo_jupyter\n%config Hailuo.provider = 'demo'\n"
+    "%config Hailuo.demo_dialect = 'aimlapi'",
+    "%%hailuo --sweep duration=6,10 --yes --name grid\n<script>A heron</script> lands, side by side.",
+    "import hailuo_jupyter\nhailuo_jupyter.compare(*grid.runs)",
+]
+
+TIMES = "videos => videos.map(video => [video.currentTime, video.paused, video.muted])"
+
+
+def bought(lab: Lab) -> list[dict[str, Any]]:
+    lab.run(0, 1)
+
+    def runs() -> list[dict[str, Any]]:
+        # The plan stands above the sheet.
+        found = lab.js(
+            "const { outputs } = model.cells.get(1);"
+            "return Array.from({ length: outputs.length }, (_, at) => outputs.get(at).data[arg]);",
+            MIME,
+        )
+        return [run for shown in found if shown for run in shown["runs"]]
+
+    lab.until(lambda: [run["state"] for run in runs()] == ["completed"] * 2, "both clips are there")
+    return runs()
+
+
+def check_hover(lab: Lab, sheet: Locator) -> None:
+    """The clip under the pointer or the focus plays without sound, and no other one."""
+    page, first, second = lab.page, sheet.nth(0), sheet.nth(1)
+    expect(second).to_be_visible()
+    assert first.evaluate("video => video.networkState") != 2, "nothing is fetched by itself"
+
+    def plays(video: Locator) -> bool:
+        return bool(video.evaluate("v => !v.paused && v.muted && v.currentTime > 0.1"))
+
+    def rests(video: Locator) -> bool:
+        return bool(video.evaluate("v => v.paused"))
+
+    first.hover()
+    lab.until(lambda: plays(first), "the clip under the pointer plays")
+    assert rests(second)
+    second.hover()
+    lab.until(lambda: plays(second) and rests(first), "the next one plays, and this one stops")
+    page.mouse.move(1, 1)
+    lab.until(lambda: rests(second), "it stops when the pointer leaves")
+    lab.output(1).locator("[tabindex='0']").first.focus()
+    page.keyboard.press("Tab")
+    lab.until(lambda: plays(first), "the clip with the focus plays")
+    page.keyboard.press("Shift+Tab")
+    lab.until(lambda: rests(first), "it stops when the focus leaves")
+    page.emulate_media(reduced_motion="reduce")
+    second.hover()
+    page.wait_for_function(
+        "() => document.querySelectorAll('.hailuo-grid video:hover').length === 1"
+    )
+    assert rests(second), "whoever wants less motion is asked first"
+    page.emulate_media(reduced_motion="no-preference")
+    page.mouse.move(1, 1)
+
+
+def check_in_step(lab: Lab, output: Locator) -> None:
+    videos, scrub = output.locator(".hailuo-compare video"), output.get_by_label("Time")
+
+    def times() -> list[tuple[float, bool, bool]]:
+        return [tuple(each) for each in videos.evaluate_all(TIMES)]
+
+    def in_step(after: float) -> bool:
+        (one, *_), (other, *_) = times()
+        return min(one, other) > after and abs(one - other) <= 0.1
+
+    play = output.get_by_role("button", name="Play")
+    pause = output.get_by_role("button", name="Pause")
+    play.click()
+    lab.until(lambda: in_step(0.5), "both play in step")
+    assert [each[1:] for each in times()] == [(False, True)] * 2
+    scrub.fill("3")
+    lab.until(lambda: in_step(3.2), "both go on in step from there")
+    assert max(each[0] for each in times()) < 5.5
+    pause.click()
+    assert all(paused for _, paused, _ in times())
+    assert in_step(3.2)
+    # The shorter one holds its last picture while the longer one goes on.
+    scrub.fill("7")
+    lab.until(lambda: abs(times()[1][0] - 7) < 0.1, "the longer one is there")
+    assert 5.9 < times()[0][0] <= 6.1
+    scrub.focus()
+    lab.page.keyboard.press("Space")
+    lab.until(lambda: times()[1][0] > 7.3, "by keyboard it goes on")
+    assert times()[0][1], "the shorter one stands still"
+    assert 5.9 < times()[0][0] <= 6.1
+    scrub.fill("9.7")
+    lab.until(lambda: 0.2 < times()[1][0] < 5 and in_step(0.2), "all begin again together")
+    output.get_by_label("Loop").uncheck()
+    scrub.fill("9.7")
+    expect(play).to_be_visible()
+    assert scrub.evaluate("each => Number(each.value) > 9.9")
+
+
+def check_static(lab: Lab, browser: Browser, html: str) -> None:
+    """Look at the twin in a page without any script: native controls, and all that is said."""
+    page_file = lab.server.root / "twin.html"
+    page_file.write_text(f"<!doctype html><meta charset=utf-8>{html}", encoding="utf-8")
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 480, "height": 900})
+    try:
+        page = context.new_page()
+        page.goto(page_file.as_uri())
+        assert page.locator("video[controls][src^='hailuo/']").count() == 2
+        assert page.locator("script").count() == 0
+        expect(page.get_by_role("row", name="Duration 6 s 10 s")).to_be_visible()
+        same = page.locator("details")
+        expect(same.get_by_text("<script>A heron</script>")).not_to_be_visible()
+        same.locator("summary").click()
+        expect(same.get_by_text("<script>A heron</script>")).to_be_visible()
+        box = page.locator("video").first.bounding_box()
+        assert box and box["width"] > 200
+    finally:
+        context.close()
+
+
+def test_clips_play_in_step_and_on_hover(
+    open_lab: Callable[..., Lab], server: Server, browser: Browser, name: str
+) -> None:
+    lab = open_lab(server.write(f"{name}.ipynb", CELLS))
+    runs = bought(lab)
+    check_hover(lab, lab.output(1).locator(".hailuo-grid video"))
+    lab.run(2)
+    output = lab.output(2)
+    expect(output.locator(".hailuo-compare video")).to_have_count(2)
+    check_in_step(lab, output)
+    for theme in ("Dark", "Light"):
+        in_theme(lab, theme)
+        assert not findings(lab, ".hailuo-output:has(.hailuo-compare)")
+    saved = lab.save().cells[2].outputs
+    assert len(saved) == 1
+    kept = saved[0].data[MIME]
+    assert kept["compare"] is True
+    assert [each["run_id"] for each in kept["runs"]] == [each["run_id"] for each in runs]
+    check_static(lab, browser, saved[0].data["text/html"])

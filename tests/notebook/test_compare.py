@@ -1,0 +1,85 @@
+"""From clip to clip in a real kernel: a frame of one in the next, side by side, and joined."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from at_rest import command
+
+MIME = "application/vnd.hailuo.run+json"
+BEGIN = (
+    "%load_ext hailuo_jupyter\n%config Hailuo.provider = 'demo'",
+    "%%hailuo --name one\nA <b>kite</b> over dunes.",
+    "%%hailuo --name two --image run:one@last\nIt lands.",
+    "%hailuo compare one two",
+    "%hailuo join one two -o scenes/a.mp4",
+    "import hailuo_jupyter\nhailuo_jupyter.join([one, two], 'scenes/a.mp4')",
+)
+REFUSED = {
+    "%hailuo compare one": "%hailuo compare RUN RUN...",
+    "%hailuo compare one one": "is named twice",
+    "%hailuo compare one nosuch": "No run 'nosuch'",
+    "%hailuo join one two": "%hailuo join RUN RUN... -o FILE.mp4",
+    "%hailuo join one two -o hailuo/{two.run_id}.mp4 --replace": "never written over",
+    "%hailuo join one two -o mine.mp4": "--replace",
+    "%hailuo join one two -o scene.mov": "ends in .mp4",
+    "%%hailuo --image run:one@99s\nIt lands.": "has no picture at 99 s",
+    "%%hailuo --image run:nosuch@last\nIt lands.": "No run 'nosuch'",
+    "%%hailuo --image run:one\nIt lands.": "run:RUN@last",
+    "hailuo_jupyter.generate('x', image=one.frame(-1))": "has no picture at -1 s",
+}
+
+
+def data(cell: Any) -> dict[str, Any]:
+    (output,) = [each for each in cell.outputs if each.output_type != "stream"]
+    return dict(output.data)
+
+
+def test_clips_follow_each_other(
+    execute: Any, folder: Path, env: dict[str, str], simulator: Any
+) -> None:
+    (folder / "mine.mp4").write_bytes(b"my own")
+    cells = execute(*BEGIN, *REFUSED, allow_errors=True).cells
+    one, two = (data(cells[at])[MIME] for at in (1, 2))
+    frame = two["request"]["first_frame"]
+    assert (frame["from_run"], frame["from_clip_sha256"]) == (one["run_id"], one["clip"]["sha256"])
+    assert one["clip"]["duration_s"] - 0.1 < frame["at_s"] < one["clip"]["duration_s"]
+    assert (folder / "hailuo" / frame["kept"]).is_file()
+
+    shown = data(cells[3])
+    assert [each["run_id"] for each in shown[MIME]["runs"]] == [one["run_id"], two["run_id"]]
+    assert "A &lt;b&gt;kite&lt;/b&gt; over dunes." in shown["text/html"]
+    assert f"run {one['run_id']} at {frame['at_s']:.2f} s" in shown["text/html"]
+
+    scene = (folder / "scenes" / "a.mp4").read_bytes()
+    beside = json.loads((folder / "scenes" / "a.json").read_text())
+    assert beside["sha256"] == hashlib.sha256(scene).hexdigest()
+    assert [(each["run"], each["sha256"]) for each in beside["clips"]] == [
+        (each["run_id"], each["clip"]["sha256"]) for each in (one, two)
+    ]
+    for at in (4, 5):
+        assert 'src="scenes/a.mp4"' in data(cells[at])["text/html"]
+        assert str(folder) not in json.dumps(data(cells[at]))
+    assert str(folder) not in json.dumps(beside)
+
+    for cell, words in zip(cells[len(BEGIN) :], REFUSED.values(), strict=True):
+        (output,) = cell.outputs
+        assert output.output_type == "error", cell.source
+        assert words in output.evalue, (cell.source, output.evalue)
+    assert (folder / "mine.mp4").read_bytes() == b"my own"
+    assert (
+        hashlib.sha256((folder / "hailuo" / f"{two['run_id']}.mp4").read_bytes()).hexdigest()
+        == (two["clip"]["sha256"])
+    )
+    assert sum(job.body["prompt"] == "It lands." for job in simulator.ledger.jobs) == 1
+
+    again = command(
+        "join", one["run_id"][-6:], "hailuo/" + two["clip"]["path"], "-o", "mine.mp4", "--replace",
+        cwd=folder, env=env,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert "2 clips are joined in mine.mp4" in again.stdout
+    assert json.loads((folder / "mine.json").read_text())["clips"][1]["run"] is None
