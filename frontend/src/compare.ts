@@ -19,6 +19,8 @@ export class InStep implements IDisposable {
   constructor(videos: readonly HTMLVideoElement[], lengths: readonly number[]) {
     this._videos = videos;
     this._lengths = [...lengths];
+    // Clips of an output that is drawn anew are where they were.
+    this._position = Math.max(0, ...videos.map(video => video.currentTime));
     this._build();
     videos.forEach((video, at) => {
       video.controls = false;

@@ -1,5 +1,7 @@
 /** What a run's static HTML holds, found without parsing all of it: link and poster of its clip. */
 
+import { isNear, PICTURE } from './tame';
+
 const ENTITIES: Readonly<Record<string, string>> = {
   '&amp;': '&',
   '&#34;': '"',
@@ -7,9 +9,6 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '&lt;': '<',
   '&gt;': '>'
 };
-
-/** A picture, and nothing else that an address may hold. */
-const PICTURE = /^data:image\/(?:jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}$/;
 
 /**
  * Give the link to a run's clip as it stands in the file, or null.
@@ -23,7 +22,10 @@ export function clipLink(html: string, id: string): string | null {
     const begin = html.lastIndexOf('"', at) + 1;
     if (html.endsWith(' href="', begin)) {
       const link = html.slice(begin, at + ending.length - 1);
-      return link.replace(/&(?:amp|#34|#39|lt|gt);/g, entity => ENTITIES[entity]);
+      const found = link.replace(/&(?:amp|#34|#39|lt|gt);/g, entity => ENTITIES[entity]);
+      if (isNear(found)) {
+        return found;
+      }
     }
   }
   return null;

@@ -14,6 +14,7 @@ import type { Ratings } from './ratings';
 import { names, settled } from './records';
 import type { RunRecord } from './records';
 import { Stars } from './stars';
+import { tamed } from './tame';
 import { inTurn } from './turns';
 
 const HTML = 'text/html';
@@ -86,7 +87,10 @@ export class Twin implements IDisposable {
   private async _draw(drawing: Drawing): Promise<void> {
     const { rendermime } = this._place.panel.content;
     const twin = rendermime.createRenderer(HTML);
-    const data = { [HTML]: drawing.html };
+    // Dollars in a prompt are no formula.
+    twin.addClass('tex2jax_ignore');
+    twin.addClass('mathjax_ignore');
+    const data = { [HTML]: tamed(drawing.html) };
     await twin.renderModel(new MimeModel({ data, trusted: false }));
     if (this.isDisposed || drawing !== this._drawn) {
       twin.dispose();

@@ -21,7 +21,7 @@ from hailuo_jupyter.engine import process, waiting
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import ClipError
-from hailuo_jupyter.kernel import bridge, origin
+from hailuo_jupyter.kernel import bridge, compare, origin
 from hailuo_jupyter.kernel.bundle import bundle
 from hailuo_jupyter.kernel.origin import Audience
 from hailuo_jupyter.kernel.view import RunView, view
@@ -127,7 +127,7 @@ def bundle_now(
 def bundles_now(
     engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False
 ) -> list[dict[str, Any]]:
-    """Give what outputs of these runs are to hold now: a form's whole output, and one of its own.
+    """Give what outputs of these runs may have to hold now: a form's, a comparison, and one of its own.
 
     Parameters
     ----------
@@ -140,6 +140,11 @@ def bundles_now(
         from hailuo_jupyter.kernel.sweep.views import again
 
         whole = again(engine, ids, base)
+    if compare.LEAST <= len(ids) <= compare.MOST:
+        from hailuo_jupyter.kernel import comparison
+
+        rows = [engine.row(run_id) for run_id in ids]
+        whole.append(comparison.bundle(comparison.views(rows, engine, base)))
     return [*whole, bundle_now(engine, runs, base, embed=embed)]
 
 

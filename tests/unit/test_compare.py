@@ -102,7 +102,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "{{ 7 * 7 }}" in data["text/html"]
 
 
-def test_one_run_or_seven_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_run_is_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAILUO_RUN_LOG", str(tmp_path / "runs.sqlite3"))
     with pytest.raises(OptionError, match="2 to 6 can be compared"):
         compare()

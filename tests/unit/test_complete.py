@@ -9,6 +9,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 import hailuo_jupyter
+from hailuo_jupyter.kernel.complete import make_matcher
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,24 @@ def test_an_option_that_is_written_is_not_offered_again(ip: Any) -> None:
     offered = complete(ip, "%%hailuo --mode pro --tag x --")
     assert "%%hailuo --mode pro --tag x --mode" not in offered
     assert "%%hailuo --mode pro --tag x --tag" in offered
+
+
+def test_a_run_is_offered_as_the_source_of_a_frame(
+    ip: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (matcher,) = [each for each in ip.Completer.custom_matchers if each.__name__ == "hailuo"]
+    ip.Completer.custom_matchers.remove(matcher)
+    found = make_matcher(lambda: ["20261121-104233-7fx15f", "20261121-104239-586jke"])
+    monkeypatch.setattr(ip.Completer, "custom_matchers", [*ip.Completer.custom_matchers, found])
+    source = "%%hailuo --image run:20261121-104233"
+    assert complete(ip, source) == [f"{source}-7fx15f@last"]
+    assert len(complete(ip, "%%hailuo --last-frame=run:")) == 2
+    at = f"{source}-7fx15f@"
+    assert complete(ip, at) == [f"{at}last", f"{at}first"]
+    assert complete(ip, "%hailuo compare 20261121-104233-7fx15f 20261121-104239") == [
+        "%hailuo compare 20261121-104233-7fx15f 20261121-104239-586jke"
+    ]
+    ip.Completer.custom_matchers.append(matcher)
 
 
 def test_files_are_left_to_ipython(ip: Any) -> None:

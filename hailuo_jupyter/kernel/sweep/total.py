@@ -80,7 +80,7 @@ def spent(records: Iterable[Record]) -> str:
     prices: list[tuple[float | None, float | None, str, int]] = []
     for record in records:
         cost = record.cost
-        if cost.actual is not None:
+        if cost.actual is not None and cost.kind != "free":  # the simulator charges, too
             charged, known = charged + cost.actual, known + 1
         elif record.state not in _NOT_BOUGHT:
             prices.append((cost.estimate_low, cost.estimate_high, cost.kind, 1))
