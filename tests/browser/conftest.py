@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab import Lab, Server
+from lab import PATIENCE, Lab, Server
 from leaks import Watch
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from hailuo_jupyter.simulator import Simulator, SimulatorOptions
 
@@ -23,6 +23,10 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+# A busy machine takes longer than the five seconds that are usual.
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -95,7 +95,8 @@ def test_the_page_s_loop(
     client = PageClient(sim)
     data = client.main(**fields)
     assert set(data) == {"id", "status", "video"}
-    assert client.statuses[0] == "queued"
+    # A busy machine may ask first when the job is no longer queued.
+    assert client.statuses[0] in {"queued", "generating"}
     assert client.statuses[-2:] == ["generating", "completed"]
     codec, width, height, duration = video_facts(data["video"]["url"])
     assert (codec, width, height) == ("h264", *size)

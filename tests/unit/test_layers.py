@@ -120,7 +120,14 @@ def test_the_engine_and_what_lies_below_know_no_ipython() -> None:
 def test_the_kernel_and_notebook_files_know_no_wire() -> None:
     wire = ("providers.segmind", "providers.aimlapi", "providers.http", "providers.base")
     for path in FILES:
-        if top(module_of(path)) in {"kernel", "nbfile", "cli", "collector", "demo", "server_extension"}:
+        if top(module_of(path)) in {
+            "kernel",
+            "nbfile",
+            "cli",
+            "collector",
+            "demo",
+            "server_extension",
+        }:
             for name in imports(path):
                 assert not name.startswith(tuple(f"hailuo_jupyter.{each}" for each in wire)), path
 
