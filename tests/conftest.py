@@ -1,17 +1,26 @@
-"""The order of the files: those that take long come first, so that no worker is left alone with one."""
+"""The order of the files: browsers beside lighter work, and never last."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from pathlib import Path
+
 import pytest
 
-_SLOW_FIRST = ("browser", "kill", "notebook", "contract", "unit")
+#: Files of these folders take long: they are spread over the first part of the run, so that browsers
+#: do not crowd each other, and no worker is left alone with one at the end.
+_LONG = {"browser": 0.75, "kill": 0.6}
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the folders; within each the order stays random, as it was shuffled."""
-    items.sort(key=lambda item: _rank(item.path.parent.name))
-
-
-def _rank(folder: str) -> int:
-    return _SLOW_FIRST.index(folder) if folder in _SLOW_FIRST else len(_SLOW_FIRST)
+    """Mix the folders' files evenly; within each the order stays random, as it was shuffled."""
+    folders = defaultdict[str, dict[Path, None]](dict)
+    for item in items:
+        folders[item.path.parent.name][item.path] = None
+    places = {
+        path: (at + 0.5) / len(files) * _LONG.get(name, 1.0)
+        for name, files in folders.items()
+        for at, path in enumerate(files)
+    }
+    items.sort(key=lambda item: places[item.path])
