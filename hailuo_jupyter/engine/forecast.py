@@ -26,13 +26,13 @@ _ENOUGH = 12
 _SEEN, _JUDGES = 200, 48
 
 #: How much of the last error the level follows; 0: the mean of all.
-_FOLLOWING = (0.0, 0.15, 0.3)
+_FOLLOWING = (0.0, 0.3)
 
 #: Width of the kernel for each duration, in standard deviations.
 _WIDTHS = (0.15, 0.25, 0.4)
 
 #: What a forecast with more freedom has to be better by, in nats a run.
-_DOUBT_FOLLOWING, _DOUBT_SHAPE = 0.05, 0.02
+_DOUBT_FOLLOWING, _DOUBT_SHAPE = 0.02, 0.02
 
 #: The broad part counts as this many observations, and its spread is that of all, times this.
 _BROAD_WEIGHT, _BROAD = 1.0, 2.5

@@ -28,7 +28,7 @@ MOST_DELAY_S = 10.0
 _RARE = 0.004
 
 #: Nobody is asked more often than this, in seconds, or less often.
-_SHORTEST_S, _LONGEST_S = 0.15, 60.0
+_SHORTEST_S, _LONGEST_S = 0.15, 90.0
 
 #: The mean delay aimed at is this share of the median, but within these bounds, in seconds.
 _DELAY_SHARE = 1.0 / 180.0
