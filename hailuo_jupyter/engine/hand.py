@@ -165,8 +165,10 @@ class Hand:
 
     async def write_sidecar(self) -> None:
         """Write the record beside the clip; where that fails the log still has it."""
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.to_thread(write_beside, self.row, self.bench.log)
+            # Shielded, and no task: an engine that is stopped waits for it, even if it has not begun.
+            await asyncio.shield(loop.run_in_executor(None, write_beside, self.row, self.bench.log))
         except (DiskError, RunLogError) as error:
             logger.warning("%s", error)
 

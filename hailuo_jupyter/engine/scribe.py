@@ -58,7 +58,7 @@ class Scribe:
         with self._log.exclusive():
             # Read only now: whatever the history shows was in the log before it was sent.
             rows = [row for run_id in run_ids if (row := self._log.find(run_id)) is not None]
-            findings = self._find([row for row in rows if _is_lost(row)], history)
+            findings = self._find([row for row in rows if self._is_lost(row)], history)
             for row in rows:
                 after = row
                 if row.run_id in findings:
@@ -69,6 +69,12 @@ class Scribe:
                 if after.revision != row.revision:
                     changed.append(after)
         return changed
+
+    def _is_lost(self, row: Row) -> bool:
+        # Whoever has lost the answer may still be writing that down; given its job back now, the run
+        # would be let go by its old life, and no new one begins while that lasts.
+        in_hand = row.owner is not None and self._log.alive(row.owner)
+        return row.state is State.UNCONFIRMED and not in_hand
 
     def _find(self, lost: list[Row], history: History) -> dict[str, tuple[Sought, Finding]]:
         runs = {row.run_id: run for row in lost if (run := sought(row.record))}
@@ -158,7 +164,3 @@ class Scribe:
             lambda record: record.moved(state, at=at, **changes),
             only_from={row.state},
         )
-
-
-def _is_lost(row: Row) -> bool:
-    return row.state is State.UNCONFIRMED

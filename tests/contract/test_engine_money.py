@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hailuo_jupyter import errors
-from hailuo_jupyter.engine import scribe, settle
+from hailuo_jupyter.engine import hand, scribe, settle
 from hailuo_jupyter.engine.desk import Wires
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.engine.timing import Timing
@@ -21,6 +22,7 @@ from hailuo_jupyter.errors import AnswerLost, BudgetExceeded
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import Call, Dialect, Reply
 from hailuo_jupyter.providers.http import Http
+from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import State
 
 from .conftest import Lab, ending, eventually, script
@@ -185,6 +187,27 @@ def test_a_lost_answer_is_found_watched_and_fetched(lab: Lab, provider: str) -> 
     assert (lab.submits(), len(lab.sim.ledger)) == (1, 1)
     # It took long to learn of the end, so nothing is learned from that about times.
     assert lab.engines[-1].logs()[0].durations(record_kind(lab)) == []
+
+
+def test_a_lost_answer_is_left_to_who_is_still_writing_it_down(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, write = threading.Event(), hand.write_beside
+
+    def slowly(row: Row, log: RunLog) -> None:
+        held.wait(20)
+        write(row, log)
+
+    monkeypatch.setattr(hand, "write_beside", slowly)
+    lab.sim.fault("lost-answer", "submit")
+    run = lab.place(lab.engine())
+    eventually(lambda: run.status is State.UNCONFIRMED)
+    looks = asked(lab)
+    eventually(lambda: asked(lab) > looks + 8)  # by then the history shows it
+    assert run.status is State.UNCONFIRMED
+    held.set()
+    eventually(lambda: run.status is State.COMPLETED)
+    assert (lab.submits(), len(lab.sim.ledger)) == (1, 1)
 
 
 def record_kind(lab: Lab) -> str:

@@ -87,7 +87,8 @@ class FrontEnd:
                 "store_history": True,
                 "user_expressions": {},
                 "allow_stdin": True,
-                "stop_on_error": True,
+                # The next cell is one that a person runs after this one, not one queued behind it.
+                "stop_on_error": False,
             },
             metadata={"cellId": cell_id},
         )
