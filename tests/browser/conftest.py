@@ -108,6 +108,17 @@ def open_lab(browser: Browser, server: Server) -> Iterator[Callable[..., Lab]]:
     assert not [problem for window in windows for problem in window.problems]
 
 
+#: Longer than any job takes, in seconds of the simulator's clock.
+_HELD_S = 10_000.0
+
+
+@pytest.fixture
+def let_go(simulator: Simulator, name: str) -> Callable[[], object]:
+    """Have the test's first job go on until this is called: a busy machine might miss its live card."""
+    simulator.fault("seconds", count=1, prompt=name, seconds=_HELD_S)
+    return lambda: simulator.advance(_HELD_S)
+
+
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A name for the test's notebook: each has one of its own."""

@@ -23,7 +23,7 @@ import hailuo_jupyter
 MIME = "application/vnd.hailuo.run+json"
 
 #: Seconds for anything that a page or a kernel does by itself.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 _PACKAGE = Path(hailuo_jupyter.__file__).parent
 

@@ -8,15 +8,18 @@ import pytest
 from lab import Lab, Server
 from playwright.sync_api import Browser, Locator, expect
 
+from hailuo_jupyter.simulator import Simulator
+
 LOAD = "%load_ext hailuo_jupyter"
 RUN = "%%hailuo --provider demo\nA heron lifts off a lake, and is rated."
 INSERT = "from hailuo_jupyter.kernel.bridge import insert_below\nprint(insert_below('x = 1', {}))"
 
 
 @pytest.fixture(scope="module")
-def lab(browser: Browser, server: Server) -> Iterator[Lab]:
+def lab(browser: Browser, server: Server, simulator: Simulator) -> Iterator[Lab]:
     """A notebook whose second cell's run has completed while one listened."""
     path = server.write("asking.ipynb", [LOAD, RUN, INSERT.format(None), "2"])
+    simulator.fault("seconds", count=1, seconds=10_000.0)  # its live card is to be seen
     with Lab(browser, server, path, several=True) as opened:
         opened.run(0)
         opened.js(
@@ -27,6 +30,7 @@ def lab(browser: Browser, server: Server) -> Iterator[Lab]:
         )
         opened.run(1)
         expect(opened.output(1).locator(".hailuo-mod-live .hailuo-card")).to_be_visible()
+        simulator.advance(10_000.0)
         opened.until_state("completed", 1)
         yield opened
         assert opened.problems == []

@@ -44,6 +44,7 @@ def test_a_plain_run(
     name: str,
     app: str,
     simulator: Simulator,
+    let_go: Callable[[], object],
 ) -> None:
     server = start_server(app)
     lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]), on=server)
@@ -51,6 +52,7 @@ def test_a_plain_run(
     # Submitted: the record is there already, and the card lives.
     lab.until(lambda: list(lab.records()) == [lab.record(1)["run_id"]], "the record is kept")
     expect(lab.output(1).locator(".hailuo-mod-live .hailuo-card")).to_be_visible()
+    let_go()
     lab.until_state("completed", 1)
     lab.plays(1)
     check_saved(lab.save())

@@ -191,7 +191,11 @@ def test_the_wheel_alone_brings_the_extension_and_breaks_nothing(
 
 
 def test_a_record_reaches_the_file(
-    open_lab: Callable[..., Lab], hub: HubServer, of_kernel: Environment, name: str
+    open_lab: Callable[..., Lab],
+    hub: HubServer,
+    of_kernel: Environment,
+    name: str,
+    let_go: Callable[[], object],
 ) -> None:
     cells = [
         "%load_ext hailuo_jupyter\nimport sys; print(sys.prefix)",
@@ -203,6 +207,7 @@ def test_a_record_reaches_the_file(
     lab.run(0, 1)
     assert lab.output(0).inner_text().strip() == str(of_kernel.prefix)
     expect(lab.output(1).locator(".hailuo-mod-live .hailuo-card")).to_be_visible()
+    let_go()
     record = lab.until_state("completed", 1)
     lab.plays(1)
     lab.run(2)

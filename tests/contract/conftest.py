@@ -116,7 +116,7 @@ class Lab:
         return [path.name for path in self.folder.rglob("*.part")]
 
 
-def ending(run: Run, timeout: float = 30.0) -> HailuoError | None:
+def ending(run: Run, timeout: float = 60.0) -> HailuoError | None:
     """Wait for a run and give what it ended with; None for a clip."""
     try:
         run.wait(timeout)
@@ -125,7 +125,7 @@ def ending(run: Run, timeout: float = 30.0) -> HailuoError | None:
     return None
 
 
-def eventually(true: Callable[[], object], timeout: float = 15.0) -> None:
+def eventually(true: Callable[[], object], timeout: float = 60.0) -> None:
     """Wait until something holds; what it is stands in the failure's traceback."""
     end = time.monotonic() + timeout
     while not true():

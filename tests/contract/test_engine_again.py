@@ -28,7 +28,7 @@ def test_a_persons_words_reach_log_and_sidecar(lab: Lab) -> None:
     engine = lab.engine()
     run = lab.place(engine)
     run.rate(2)
-    run.wait(30)
+    run.wait(60)
     assert sidecar(run.run_id, lab.clips).rating == 2, "what is said while it goes on is kept"
     heard: list[int] = []
     engine.listen(run.run_id, lambda row: heard.append(row.revision))
@@ -51,7 +51,7 @@ def test_a_persons_words_reach_log_and_sidecar(lab: Lab) -> None:
 
 def test_two_processes_and_many_threads_lose_nothing(lab: Lab) -> None:
     engine = lab.engine()
-    run = lab.place(engine).wait(30)
+    run = lab.place(engine).wait(60)
     code = script(
         "import sys",
         "from hailuo_jupyter.engine import process",
@@ -86,7 +86,7 @@ def test_two_processes_and_many_threads_lose_nothing(lab: Lab) -> None:
 
 
 def test_a_note_brings_no_deleted_folder_back(lab: Lab) -> None:
-    run = lab.place(lab.engine()).wait(30)
+    run = lab.place(lab.engine()).wait(60)
     for path in sorted(lab.clips.rglob("*"), reverse=True):
         path.unlink()
     lab.clips.rmdir()
@@ -96,7 +96,7 @@ def test_a_note_brings_no_deleted_folder_back(lab: Lab) -> None:
 
 
 def test_a_clip_that_was_moved_with_its_notebook_is_shown(lab: Lab) -> None:
-    run = lab.place(lab.engine()).wait(30)
+    run = lab.place(lab.engine()).wait(60)
     moved = lab.folder / "elsewhere" / "hailuo"
     moved.parent.mkdir()
     lab.clips.rename(moved)
@@ -111,20 +111,20 @@ def test_a_clip_that_was_moved_with_its_notebook_is_shown(lab: Lab) -> None:
     clip.write_bytes(clip.read_bytes()[::-1])
     (placed,) = lab.placed(lab.engine(), folder=moved)
     assert placed.act is Act.FETCH
-    assert placed.run.wait(30).clip != clip
+    assert placed.run.wait(60).clip != clip
     assert lab.submits() == 1
 
 
 def test_a_pruned_clip_is_not_bought_again_without_a_word(lab: Lab) -> None:
     engine = lab.engine()
-    run = lab.place(engine).wait(30)
+    run = lab.place(engine).wait(60)
     found = plan(Filter(), engine.logs(), forget=False)
     assert prune(found.candidates, forget=False).runs == 1
     assert list(lab.clips.glob("*.*")) == []
     # While the provider keeps it, the cell fetches it.
     (placed,) = lab.placed(lab.engine())
     assert placed.act is Act.FETCH
-    placed.run.wait(30)
+    placed.run.wait(60)
     assert placed.run.clip is not None
     assert placed.run.record.clip is not None
     assert placed.run.record.clip.deleted is None, "it is there again"
@@ -162,7 +162,7 @@ def test_a_rerun_is_bought_once_and_leaves_the_cells_own_take(lab: Lab) -> None:
     ((bought, _),) = serve(replace(again, new=True))
     assert bought
     for run in engine.runs_in_hand():
-        run.wait(30)
+        run.wait(60)
     assert lab.submits() == 4
     # Where the cell's own clip is gone for good, the rerun's serves it, and nothing is bought.
     (lab.clips / f"{first}.mp4").unlink()

@@ -26,7 +26,7 @@ def test_one_submit_gives_one_clip_with_its_record(
     lab: Lab, provider: str, wire: str | None
 ) -> None:
     run = lab.place(lab.engine(), "a heron", provider, wire=wire)
-    assert run.wait(30) is run
+    assert run.wait(60) is run
     assert run.status is State.COMPLETED
     assert lab.submits() == len(lab.sim.ledger) == 1
     assert run.clip is not None
@@ -48,7 +48,7 @@ def test_nothing_on_the_disk_shows_a_key_or_a_signature(lab: Lab, frame: Path) -
     engine = lab.engine()
     runs = [lab.place(engine, "a cat", each, image=frame) for each in ("segmind", "aimlapi")]
     for run in runs:
-        run.wait(30)
+        run.wait(60)
     engine.stop()
     for path in lab.folder.rglob("*"):
         if path.is_file() and path.suffix != ".mp4":
@@ -61,7 +61,7 @@ def test_the_key_goes_to_the_provider_and_nowhere_else(make_lab: Callable[..., L
     lab = make_lab(media_elsewhere=True)
     engine = lab.engine()
     for provider in ("segmind", "aimlapi"):
-        lab.place(engine, "a cat", provider).wait(30)
+        lab.place(engine, "a cat", provider).wait(60)
     media = [each for each in lab.sim.requests if each.stage == "media"]
     assert media
     for each in media:
@@ -75,7 +75,7 @@ def test_the_key_goes_to_the_provider_and_nowhere_else(make_lab: Callable[..., L
 @pytest.mark.parametrize("provider", ["segmind", "aimlapi"])
 def test_local_frames_arrive(lab: Lab, frame: Path, provider: str) -> None:
     run = lab.place(lab.engine(), "a cat", provider, image=frame, last_image=frame)
-    run.wait(30)
+    run.wait(60)
     (job,) = lab.sim.ledger
     assert job.first_frame == job.last_frame == ("asset" if provider == "segmind" else "data")
     uploads = sum(each.stage == "upload" for each in lab.sim.requests)
@@ -91,14 +91,14 @@ def test_local_frames_arrive(lab: Lab, frame: Path, provider: str) -> None:
 def test_a_frames_address_is_sent_as_it_is(lab: Lab) -> None:
     url = "https://pictures.example/cat.png?token=abc"
     run = lab.place(lab.engine(), "a cat", image=url)
-    run.wait(30)
+    run.wait(60)
     (job,) = lab.sim.ledger
     assert job.body["image_url"] == url
     assert "abc" not in json.dumps(run.record.body)
 
 
 def test_text_to_video_does_not_buy_the_providers_sample_picture(lab: Lab) -> None:
-    lab.place(lab.engine()).wait(30)
+    lab.place(lab.engine()).wait(60)
     assert lab.sim.ledger[0].first_frame is None
 
 
@@ -111,7 +111,7 @@ def test_options_arrive(lab: Lab) -> None:
     engine = lab.engine()
     runs = [lab.place(engine, "a cat", provider, **options) for provider, options in wanted]
     for run in runs:
-        run.wait(30)
+        run.wait(60)
     bodies = [job.body for job in lab.sim.ledger]
     for _, options in wanted:
         assert sum(options.items() <= body.items() for body in bodies) == 1
@@ -119,14 +119,14 @@ def test_options_arrive(lab: Lab) -> None:
 
 def test_the_actual_cost_is_recorded_where_the_provider_tells(lab: Lab) -> None:
     run = lab.place(lab.engine(), "a cat", "aimlapi", wire="unified")
-    run.wait(30)
+    run.wait(60)
     assert run.record.cost.actual == pytest.approx(lab.sim.ledger.cost, abs=1e-6)
 
 
 def test_a_paid_call_goes_out_on_a_connection_of_its_own(lab: Lab) -> None:
     engine = lab.engine()
     for prompt in ("a cat", "a dog"):
-        lab.place(engine, prompt).wait(30)
+        lab.place(engine, prompt).wait(60)
     ports = {each.client_port for each in lab.sim.requests if each.stage == "submit"}
     others = {each.client_port for each in lab.sim.requests if each.stage == "status"}
     assert len(ports) == 2
@@ -141,7 +141,7 @@ def test_asked_for_again_a_run_is_attached_to_and_later_shown(lab: Lab) -> None:
     run = lab.place(engine)
     (again,) = lab.placed(engine)
     assert (again.act, again.run) == (Act.ATTACH, run)
-    run.wait(30)
+    run.wait(60)
     (shown,) = lab.placed(engine)
     assert (shown.act, shown.run) == (Act.SHOW, run)
     assert lab.submits() == 1
@@ -153,17 +153,17 @@ def test_new_buys_another_one(lab: Lab) -> None:
     second = lab.place(engine, new=True)
     assert first != second
     for run in (first, second):
-        run.wait(30)
+        run.wait(60)
     assert len(lab.sim.ledger) == 2
 
 
 def test_of_a_count_only_what_is_missing_is_bought(lab: Lab) -> None:
     engine = lab.engine()
-    lab.place(engine).wait(30)
+    lab.place(engine).wait(60)
     placed = lab.placed(engine, count=3)
     assert [each.act for each in placed] == [Act.SHOW, Act.BUY, Act.BUY]
     for each in placed:
-        each.run.wait(30)
+        each.run.wait(60)
     assert [each.act for each in lab.placed(engine, count=3)] == [Act.SHOW] * 3
     assert [each.act for each in lab.placed(engine)] == [Act.SHOW]
     assert len(lab.sim.ledger) == 3
@@ -176,7 +176,7 @@ def test_many_cells_at_once_buy_one_clip(lab: Lab) -> None:
         runs = list(pool.map(lambda n: lab.place(engines[n % 2]), range(16)))
     assert len(set(runs)) == 1
     for run in runs[:2]:
-        run.wait(30)
+        run.wait(60)
     assert lab.submits() == 1
 
 
@@ -186,7 +186,7 @@ def test_a_deleted_clip_is_fetched_again_while_the_provider_keeps_it(
 ) -> None:
     engine = lab.engine()
     run = lab.place(engine, "a cat", provider)
-    run.wait(30)
+    run.wait(60)
     assert run.clip is not None
     content = run.clip.read_bytes()
     run.clip.unlink()
@@ -194,7 +194,7 @@ def test_a_deleted_clip_is_fetched_again_while_the_provider_keeps_it(
     (again,) = lab.placed(engine, "a cat", provider)
     assert (again.act, again.run) == (Act.FETCH, run)
     eventually(lambda: run.clip is not None)
-    assert run.wait(30).status is State.COMPLETED
+    assert run.wait(60).status is State.COMPLETED
     assert run.clip is not None
     assert run.clip.read_bytes() == content
     assert lab.submits() == 1
@@ -203,7 +203,7 @@ def test_a_deleted_clip_is_fetched_again_while_the_provider_keeps_it(
 def test_a_deleted_clip_that_the_provider_has_deleted_too_is_not_bought_again(lab: Lab) -> None:
     engine = lab.engine()
     run = lab.place(engine)
-    run.wait(30)
+    run.wait(60)
     assert run.clip is not None
     run.clip.unlink()
     order = lab.order()
@@ -217,7 +217,7 @@ def test_a_failed_run_is_sent_again_by_running_its_cell(lab: Lab) -> None:
     lab.sim.fault("job-fails")
     engine = lab.engine()
     assert ending(lab.place(engine)) is not None
-    assert lab.place(engine).wait(30).status is State.COMPLETED
+    assert lab.place(engine).wait(60).status is State.COMPLETED
     assert len(lab.sim.ledger) == 2
 
 

@@ -165,7 +165,7 @@ def test_a_job_that_is_bought_while_the_log_is_locked_is_not_lost(
     assert run.record.job.id is None
     holder.execute("ROLLBACK")
     holder.close()
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
     assert lab.submits() == 1
 
 
@@ -209,5 +209,5 @@ def test_a_log_that_is_locked_while_a_job_is_watched_stops_nothing(
     time.sleep(2)
     holder.execute("ROLLBACK")
     holder.close()
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
     assert (lab.submits(), run.record.problem) == (1, None)

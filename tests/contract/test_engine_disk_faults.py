@@ -86,7 +86,7 @@ def test_a_log_without_room_takes_the_jobs_id_when_there_is_some(
     data = fill(small_disk)
     eventually(lambda: "waits for the run log" in caplog.text)
     data.unlink()
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
     assert run.record.job.id == lab.sim.ledger[0].id
     assert lab.submits() == 1
     engine.stop()
@@ -108,7 +108,7 @@ def test_a_folder_that_is_deleted_meanwhile_is_made_again(lab: Lab) -> None:
     run = lab.place(lab.engine())
     eventually((lab.clips / f"{run.run_id}.json").exists)
     shutil.rmtree(lab.clips)
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
     assert (lab.clips / f"{run.run_id}.json").is_file()
 
 
@@ -185,7 +185,7 @@ def test_two_notebooks_share_an_output_folder(lab: Lab, frame: Path) -> None:
         origin = order.origin.model_copy(update={"notebook_id": f"notebook-{number}"})
         runs.append(engine.place(replace(order, origin=origin))[0].run)
     for run in runs:
-        assert run.wait(30).clip is not None
+        assert run.wait(60).clip is not None
     assert len(list(lab.clips.glob("*.mp4"))) == len(list(lab.clips.glob("*.json"))) == 2
     assert len(list((lab.clips / "frames").iterdir())) == 1
     assert len(lab.sim.ledger) == 2
@@ -207,7 +207,7 @@ def test_all_that_is_written_lies_in_the_folder_that_was_named(lab: Lab) -> None
         run = lab.place(engine, f"../../etc/passwd {number}", folder=folder)
         runs[notebook] = (folder, run)
     for notebook, (folder, run) in runs.items():
-        assert run.wait(30).clip is not None
+        assert run.wait(60).clip is not None
         written = {path.resolve() for path in notebook.rglob("*") if path.is_file()}
         assert written == {folder / f"{run.run_id}.mp4", folder / f"{run.run_id}.json"}
     top = {path.name for path in lab.folder.iterdir()}

@@ -67,7 +67,7 @@ def sidecar(lab: Lab, run: Run) -> dict[str, Any]:
 
 def test_the_history_tells_what_a_clip_did_cost(lab: Lab) -> None:
     run = lab.place(lab.engine())
-    run.wait(30)
+    run.wait(60)
     before = run.record
     assert before.cost.actual is None
     eventually(lambda: run.record.cost.actual)
@@ -83,7 +83,7 @@ def test_the_history_tells_what_a_clip_did_cost(lab: Lab) -> None:
 
 def test_a_status_that_tells_the_cost_spares_the_history(lab: Lab) -> None:
     run = lab.place(lab.engine(), "a cat", "aimlapi")  # legacy: only its headers tell
-    run.wait(30)
+    run.wait(60)
     assert run.record.cost.actual == lab.sim.ledger[0].charged == 0.294
     assert run.record.cost.actual_source == "AI/ML API's answer"
     assert not lab.engines[0].logs()[0].unsettled(0.0)
@@ -109,7 +109,7 @@ def test_a_history_that_is_down_late_or_empty_costs_nothing(lab: Lab) -> None:
         lab.sim.fault(fault, "account", count=2)
     lab.sim.fault("history-repeats", "account", count=None)
     run = lab.place(lab.engine())
-    run.wait(30)  # no word of the history in between
+    run.wait(60)  # no word of the history in between
     eventually(lambda: run.record.cost.actual)
     assert run.record.cost.actual == 0.3875
     assert run.record.problem is None
@@ -122,7 +122,7 @@ def test_the_next_kernel_asks_for_what_the_last_one_did_not_learn(
     lab.sim.fault("http-503", "account", count=None)
     first = lab.engine()
     run = lab.place(first)
-    run.wait(30)
+    run.wait(60)
     first.stop()
     lab.sim.clear_faults()
     monkeypatch.setattr(settle, "OTHERS_S", 0.5)
@@ -133,7 +133,7 @@ def test_the_next_kernel_asks_for_what_the_last_one_did_not_learn(
 
 def test_the_demo_is_free_and_is_not_asked_about(lab: Lab) -> None:
     run = lab.place(lab.engine(), "a cat", "demo")
-    run.wait(30)
+    run.wait(60)
     assert [log.unsettled(0.0) for log in lab.engines[0].logs()] == [[], []]
     assert not asked(lab)
 
@@ -158,13 +158,13 @@ def test_a_gateways_key_is_not_sent_to_the_providers_own_host(
         rounds += 1
         return dialect(self, provider)
 
-    lab.place(lab.engine()).wait(30)
+    lab.place(lab.engine()).wait(60)
     monkeypatch.setattr(Wires, "dialect", counted)
     eventually(lambda: rounds > 2)
     assert {urlsplit(url).hostname for url in sent} == {"127.0.0.1"}
     lab.settings.ask_history = False  # and whoever wants none of it says so
     monkeypatch.setenv("SEGMIND_HISTORY_URL", f"{lab.sim.url}/inference-request")
-    lab.place(lab.engines[0], "a dog").wait(30)
+    lab.place(lab.engines[0], "a dog").wait(60)
     assert not asked(lab)
 
 
@@ -274,12 +274,12 @@ def _what(run: Run) -> str:
 def test_a_request_of_another_run_is_never_taken(lab: Lab) -> None:
     """Of three equal requests the answered one is known; the one that never arrived stays so."""
     engine = lab.engine()
-    lab.place(engine, "a cat", new=True).wait(30)
+    lab.place(engine, "a cat", new=True).wait(60)
     lab.sim.fault("drop-before-reading", "submit")
     run = lab.place(engine, "a cat", new=True)
     ending(run, 10)
     assert run.status is State.UNCONFIRMED
-    lab.place(engine, "a cat", new=True).wait(30)
+    lab.place(engine, "a cat", new=True).wait(60)
     count = asked(lab)
     eventually(lambda: asked(lab) > count + 5)
     assert run.status is State.UNCONFIRMED
@@ -297,7 +297,7 @@ def test_a_request_whose_answer_is_still_on_its_way_is_not_taken(lab: Lab) -> No
     count = asked(lab)
     # Its row comes before its answer does.
     eventually(lambda: asked(lab) > count + 4 or other.status is not State.SUBMITTING)
-    other.wait(30)
+    other.wait(60)
     assert other.record.job.id == lab.sim.ledger[0].id
     assert (run.status, run.record.job.id) == (State.UNCONFIRMED, None)
     assert "alike" not in _what(run)
@@ -354,9 +354,9 @@ def test_histories_have_a_rate_limit_of_their_own(
     monkeypatch.setattr(settle, "_PER_MINUTE", 2)
     lab.sim.fault("history-missing", "account", count=None)
     engine = lab.engine()
-    lab.place(engine).wait(30)
+    lab.place(engine).wait(60)
     eventually(lambda: asked(lab) == 2)
-    lab.place(engine, "a dog").wait(30)
+    lab.place(engine, "a dog").wait(60)
     assert asked(lab) == 2
 
 
@@ -373,7 +373,7 @@ def test_what_would_pass_a_budget_is_not_sent(lab: Lab) -> None:
     assert "nothing was paid" in caught.value.money
     assert lab.submits() <= 2
     for each in runs:
-        each.run.wait(30)
+        each.run.wait(60)
     assert [each.run.run_id for each in lab.placed(engine, count=2)]  # what is there is free
     with pytest.raises(BudgetExceeded):
         lab.placed(engine, "a bird", count=3)  # the whole order, or nothing
@@ -383,9 +383,9 @@ def test_what_would_pass_a_budget_is_not_sent(lab: Lab) -> None:
     with pytest.raises(BudgetExceeded, match="today"):
         lab.place(engine, "a dog")
     lab.settings.budget_day_usd = None
-    lab.place(engine, "a dog").wait(30)
+    lab.place(engine, "a dog").wait(60)
     lab.settings.budget_day_usd = 0.01
-    lab.place(engine, "a fish", "demo").wait(30)
+    lab.place(engine, "a fish", "demo").wait(60)
 
 
 def test_what_was_not_bought_does_not_count(lab: Lab) -> None:
@@ -412,7 +412,7 @@ def test_an_unknown_price_needs_a_yes_under_a_budget(lab: Lab) -> None:
         engine.place(replace(order, provider=unknown))
     (placed,) = engine.place(replace(order, provider=unknown, yes=True))
     assert placed.run.record.cost.kind == "unknown"
-    placed.run.wait(30)
+    placed.run.wait(60)
 
 
 #: Between the look at the budget and the writing down passes time enough for the other one.

@@ -64,7 +64,7 @@ def test_a_key_that_is_refused_or_out_of_credits_buys_nothing(
     assert (lab.submits(), len(lab.sim.ledger)) == (3, 0)
     # With another key the same cell is sent.
     monkeypatch.setenv(VARIABLE[provider], "SG_0123456789abcdef")
-    lab.place(engine, "a cat", provider).wait(30)
+    lab.place(engine, "a cat", provider).wait(60)
 
 
 @BOTH
@@ -123,7 +123,7 @@ def test_what_says_come_again_is_sent_again(lab: Lab) -> None:
     eventually(lambda: any(run.record.problem for run in runs))
     assert any(run.status is State.PREPARED for run in runs), "in the log before any waiting"
     for run in runs:
-        run.wait(30)
+        run.wait(60)
         assert run.record.problem is None
     assert time.monotonic() - began > 0.9, "not before the provider's time"
     assert len(lab.sim.ledger) == len(faults)
@@ -156,7 +156,7 @@ def test_a_provider_that_cannot_be_reached(
     # When it is back, the same cell is sent.
     for name, url in lab.sim.environment().items():
         monkeypatch.setenv(name, url)
-    lab.place(engine, "a cat", provider).wait(30)
+    lab.place(engine, "a cat", provider).wait(60)
     assert len(lab.sim.ledger) == 1
 
 
@@ -188,7 +188,7 @@ def test_a_gateways_key_and_frames_go_to_no_storage_that_nobody_named(
 def test_an_upload_is_free_and_so_repeated(lab: Lab, frame: Path) -> None:
     for fault in ("rate-limited-seconds", "lost-answer", "upload-urls"):
         lab.sim.fault(fault, "upload")
-    lab.place(lab.engine(), image=frame).wait(30)
+    lab.place(lab.engine(), image=frame).wait(60)
     assert sum(each.stage == "upload" for each in lab.sim.requests) == 3
     assert [job.first_frame for job in lab.sim.ledger] == ["asset"]
     assert not lab.sim.faults, "all were met"
@@ -223,7 +223,7 @@ def test_a_lost_answer_is_never_followed_by_a_second_submit(lab: Lab, provider: 
     bought = sorted(job.body["prompt"] for job in lab.sim.ledger)
     assert bought == sorted(prompts), "one job each"
     assert lab.submits() == len(prompts)
-    lab.place(engine, prompts[0], provider, new=True).wait(30)
+    lab.place(engine, prompts[0], provider, new=True).wait(60)
 
 
 def test_a_connection_closed_unread_is_not_known_to_be_unsent(lab: Lab) -> None:
@@ -246,7 +246,7 @@ def test_a_key_that_is_refused_while_polling_pauses_the_run(lab: Lab, provider: 
     assert "paid" in error.money
     assert run.status in {State.SUBMITTED, State.QUEUED, State.GENERATING}
     assert engine.resume() == [run]
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
     assert lab.submits() == 1
 
 
@@ -257,7 +257,7 @@ def test_a_key_that_is_refused_for_the_result_pauses_the_run(lab: Lab) -> None:
     told(ending(run), errors.KeyRefused)
     assert run.status is State.UNDOWNLOADED
     engine.resume()
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
 
 
 def test_a_key_that_is_gone_before_the_submit_leaves_the_run_unsent(
@@ -307,7 +307,7 @@ def test_a_laptop_that_slept_too_long_still_asks_before_it_gives_up(
     later = Engine(lab.settings, Clock(wall=lambda: time.time() + 86_400))
     lab.engines.append(later)
     later.resume()
-    assert later.run(run.run_id).wait(30).clip is not None
+    assert later.run(run.run_id).wait(60).clip is not None
 
 
 def test_a_run_that_outlived_the_retention_is_left_to_the_person(
@@ -331,7 +331,7 @@ def test_a_run_that_outlived_the_retention_is_left_to_the_person(
 def test_an_expired_link_is_followed_by_a_new_one(lab: Lab, provider: str) -> None:
     lab.sim.fault("media-expired")
     run = lab.place(lab.engine(), "a cat", provider)
-    run.wait(30)
+    run.wait(60)
     stage = "result" if provider == "segmind" else "status"
     after = [each.stage for each in lab.sim.requests]
     first = after.index("media")

@@ -69,7 +69,7 @@ def test_a_stopped_engines_run_goes_on_in_the_next(lab: Lab) -> None:
     second = lab.engine()
     assert {run.run_id for run in second.resume()} == {run.run_id for run in runs}
     for run in runs:
-        assert second.run(run.run_id).wait(30).clip is not None
+        assert second.run(run.run_id).wait(60).clip is not None
     assert lab.submits() == 2
 
 
@@ -80,7 +80,7 @@ def test_the_cell_that_asked_takes_its_run_over(lab: Lab) -> None:
     first.stop()
     again = lab.place(lab.engine())
     assert again == run
-    assert again.wait(30).clip is not None
+    assert again.wait(60).clip is not None
     assert lab.submits() == 1
 
 
@@ -96,7 +96,7 @@ def test_a_kernel_killed_while_the_clip_is_made(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert engine.resume() == [run]
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
     assert lab.submits() == 1
 
 
@@ -109,7 +109,7 @@ def test_a_run_that_somebody_looks_at_is_taken_over_by_itself(
     run = lab.engine().run(asked_by(process))
     assert not run.done
     process.send_signal(signal.SIGKILL)
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
 
 
 @posix
@@ -147,7 +147,7 @@ def test_a_kernel_killed_while_it_downloads(
     process.send_signal(signal.SIGKILL)
     process.wait()
     engine.resume()
-    assert engine.run(run_id).wait(30).clip is not None
+    assert engine.run(run_id).wait(60).clip is not None
     assert not lab.leftovers()
 
 
@@ -198,7 +198,7 @@ def test_of_two_engines_one_watches_and_the_other_learns_of_it(lab: Lab) -> None
     assert seen == run
     assert second.resume() == []
     assert second.runs_in_hand() == []
-    assert seen.wait(30).clip == run.wait(30).clip
+    assert seen.wait(60).clip == run.wait(60).clip
     downloads = [each for each in lab.sim.requests if each.stage == "media"]
     assert (lab.submits(), len(downloads)) == (1, 1)
 
@@ -211,7 +211,7 @@ def test_when_the_watching_engine_ends_the_other_goes_on(lab: Lab) -> None:
     seen = lab.place(second)
     first.stop()
     second.resume()
-    assert seen.wait(30).clip is not None
+    assert seen.wait(60).clip is not None
     assert lab.submits() == 1
 
 
@@ -236,14 +236,14 @@ def test_a_fork_leaves_no_second_engine_and_the_parent_goes_on(
                 other = h.generate("a heron", "segmind")  # an engine of its own, at the first use
                 assert process.engine() is not parent
                 assert other == run, "the parent's run is attached to"
-                assert other.wait(30).clip is not None
+                assert other.wait(60).clip is not None
                 process.shut_down()
                 os._exit(0)
             except BaseException:
                 import traceback
                 traceback.print_exc()
                 os._exit(1)
-        assert run.wait(30).clip is not None
+        assert run.wait(60).clip is not None
         assert process.engine() is parent
         print("child", os.waitpid(child, 0)[1], flush=True)
         """
@@ -270,7 +270,7 @@ def test_a_script_that_ends_at_once_has_the_answer_on_the_disk(
     assert row.record.problem is None
     assert (lab.clips / f"{run_id}.json").is_file()
     engine.resume()
-    assert engine.run(run_id).wait(30).clip is not None
+    assert engine.run(run_id).wait(60).clip is not None
 
 
 def test_a_script_that_ends_during_an_upload_still_submits(
@@ -335,7 +335,7 @@ def test_a_run_can_be_cancelled_at_once(lab: Lab) -> None:
         try:
             run.cancel()
         except CannotCancel:
-            assert run.wait(30).clip is not None
+            assert run.wait(60).clip is not None
         else:
             assert run.done
             assert run.status is State.PREPARED
@@ -352,7 +352,7 @@ def test_what_was_sent_cannot_be_cancelled_and_its_clip_comes(lab: Lab, provider
     with pytest.raises(CannotCancel) as caught:
         run.cancel()
     assert "paid for" in caught.value.money
-    assert run.wait(30).clip is not None
+    assert run.wait(60).clip is not None
     with pytest.raises(CannotCancel, match="completed"):
         run.cancel()
 

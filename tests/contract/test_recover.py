@@ -31,7 +31,7 @@ from .conftest import Lab, eventually
 def bought(lab: Lab) -> Record:
     """A completed run whose log is gone, as after a move to a new machine."""
     engine = lab.engine()
-    run = lab.place(engine).wait(30)
+    run = lab.place(engine).wait(60)
     record = run.record
     engine.stop()
     lose_the_log(lab)

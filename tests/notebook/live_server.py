@@ -80,7 +80,7 @@ class Server:
     def end(self) -> int:
         """End it as a person's Ctrl+C and a hub do, and give its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     @property
     def said(self) -> str:
