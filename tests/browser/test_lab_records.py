@@ -44,6 +44,7 @@ def test_a_plain_run(
     name: str,
     app: str,
     simulator: Simulator,
+    *,
     let_go: Callable[[], object],
 ) -> None:
     server = start_server(app)
