@@ -173,9 +173,9 @@ def _filter(arguments: argparse.Namespace) -> Filter:
 
 def _ids(notebooks: Iterable[Path]) -> frozenset[str]:
     """Give the ids that notebooks go by: the one written in each, and the one made of its path."""
-    from hailuo_jupyter.kernel.origin import made_of_path
     from hailuo_jupyter.nbfile.document import read
     from hailuo_jupyter.nbfile.records import written_id
+    from hailuo_jupyter.notebook_id import made_of_path
 
     found: set[str] = set()
     for path in notebooks:

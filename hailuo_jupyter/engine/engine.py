@@ -18,14 +18,12 @@ from hailuo_jupyter.engine.decide import Act
 from hailuo_jupyter.engine.desk import Desk, Desks, Wires
 from hailuo_jupyter.engine.hand import Bench, Hand
 from hailuo_jupyter.engine.life import cancelled, live, mistake, timing_of
-from hailuo_jupyter.engine.order import Order, Placed, earlier
+from hailuo_jupyter.engine.order import Order, Placed
 from hailuo_jupyter.engine.pace import Clock, Pace
-from hailuo_jupyter.engine.recover import recover
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.engine.settle import Settling
 from hailuo_jupyter.engine.sidecar import has_place, write_beside
 from hailuo_jupyter.engine.timing import Timing
-from hailuo_jupyter.engine.whereabouts import find_moved
 from hailuo_jupyter.errors import (
     CannotCancel,
     DiskError,
@@ -169,11 +167,15 @@ class Engine:
             Before anything is sent.
         """
         desk = self._desks.of(order.provider.name)
-        if self.lacks(order):
+        order, lacking = placing.looked_for(order, desk.log, self._clock.wall())
+        if lacking:
             placing.get_ready(order, self.wires)
         decided, rows = placing.buy(order, desk, self._settings, self._clock.wall())
         kept = sorted(decided.kept, key=lambda each: each[1])  # the oldest first
-        placed = [Placed(act, self._take(run_id, act, desk)) for act, run_id in kept]
+        placed = [
+            Placed(act, self._take(run_id, act, desk), order.found.get(run_id, ""))
+            for act, run_id in kept
+        ]
         for row in rows:
             self.board.publish(row)
             self._set_going(row, order.provider, order.key_folder, order.request)
@@ -183,8 +185,15 @@ class Engine:
     def lacks(self, order: Order) -> int:
         """Tell how many runs an order would buy, if it were placed now; nothing is bought.
 
-        Clips that were moved together with their notebook are found again here, and so are those
-        whose records lie beside them though the log was lost.
+        Raises
+        ------
+        NotBought, RunLogError, DiskError
+            As `look_for`.
+        """
+        return self.look_for(order)[1]
+
+    def look_for(self, order: Order) -> tuple[Order, int]:
+        """Look for what serves an order already; see `hailuo_jupyter.engine.placing.looked_for`.
 
         Raises
         ------
@@ -194,12 +203,7 @@ class Engine:
             If the log cannot be used.
         """
         desk = self._desks.of(order.provider.name)
-        if not order.new:
-            find_moved(earlier(order, desk.log), order.folder, desk.log)
-        buy = placing.decision(order, desk.log, self._clock.wall()).buy
-        if buy and not order.new and recover(order, desk.log):
-            buy = placing.decision(order, desk.log, self._clock.wall()).buy
-        return buy
+        return placing.looked_for(order, desk.log, self._clock.wall())
 
     def _take(self, run_id: str, act: Act, desk: Desk) -> Run:
         """See to it that somebody works on a run that serves an order."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hailuo_jupyter.engine.decide import Act, Known
@@ -38,6 +39,9 @@ class Order:
     tags, note, name, parent, sweep, position
         Kept in the record; see `hailuo_jupyter.record.prepare`. With `new`, runs of the same sweep
         serve all the same, so that a sweep can be gone on with.
+    found
+        Runs that serve it though their notebook went by another id, and what is to be said of each;
+        filled in by `hailuo_jupyter.engine.placing.looked_for`.
     """
 
     request: Request
@@ -55,14 +59,16 @@ class Order:
     parent: str | None = None
     sweep: str | None = None
     position: int | None = None
+    found: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Placed:
-    """One run that serves an order, and what was done for it."""
+    """One run that serves an order, what was done for it, and what has to be said of it, if anything."""
 
     act: Act
     run: Run
+    remark: str = ""
 
 
 def earlier(order: Order, log: RunLog) -> list[Row]:
@@ -74,11 +80,13 @@ def earlier(order: Order, log: RunLog) -> list[Row]:
     Parameters
     ----------
     order
-        What is asked for; its notebook is the scope.
+        What is asked for; its notebook is the scope, with what was found for it beyond that.
     log
         The log of its provider's runs.
     """
     rows = log.by_fingerprint(order.origin.notebook_id, order.request.fingerprint)
+    own = {row.run_id for row in rows}
+    rows += log.rows([run_id for run_id in order.found if run_id not in own])
     if order.new and order.sweep is not None:
         return [row for row in rows if row.record.sweep == order.sweep]
     if order.parent is not None:

@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("media",),
     ("request",),
     ("images", "pictures", "frame"),
-    ("choices", "own_prices", "catalogue", "run_id"),
+    ("choices", "own_prices", "catalogue", "run_id", "notebook_id"),
     ("offer",),
     ("settings", "keys"),
     ("redact", "installed"),
