@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 _DAY_S = 86_400
 _SPANS = {"h": 3600, "d": _DAY_S, "w": 7 * _DAY_S}
-_ANEW = "The run log would forget these runs: a cell that asks for one would buy its clip anew."
+_ANEW = (
+    "The run log would forget these runs: a cell that asks for one would buy its clip anew. What was "
+    "paid for them still counts in costs and budgets."
+)
 _YES = "do it; without this, it is only shown what would be done"
 
 

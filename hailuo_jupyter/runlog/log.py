@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from hailuo_jupyter.errors import RunLogError
-from hailuo_jupyter.runlog import pacing, queries, sweeps, text
+from hailuo_jupyter.runlog import pacing, queries, spending, sweeps, text
 from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction, unsynced
 from hailuo_jupyter.runlog.migrations import migrate
 from hailuo_jupyter.runlog.reader import LogReader
@@ -110,6 +110,7 @@ class RunLog(LogReader):
             names = ", ".join(values)
             marks = ", ".join(f":{name}" for name in values)
             connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", values)  # noqa: S608
+            spending.drop_paid(connection, record.run_id)
             return queries.get(connection, record.run_id)
 
     def update(
@@ -200,11 +201,15 @@ class RunLog(LogReader):
             return queries.get(connection, run_id)
 
     def forget(self, run_id: str) -> bool:
-        """Remove a run that has ended for good; False where there is none, or it has not ended."""
+        """Remove a run that has ended for good; False where there is none, or it has not ended.
+
+        What was paid for it stays in every sum.
+        """
         with self._writing() as connection:
             row = queries.find(connection, run_id)
             if row is None or row.state not in FINAL:
                 return False
+            spending.keep_paid(connection, run_id)
             connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
             return True
 
