@@ -10,9 +10,9 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from hailuo_jupyter.closing import Closing
 from hailuo_jupyter.errors import RunLogError
 from hailuo_jupyter.runlog import pacing, queries, spending, sweeps, text
 from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction, unsynced
@@ -31,7 +31,7 @@ __all__ = ["Row", "RunLog"]
 _TICK_S = 1e-6
 
 
-class RunLog(LogReader):
+class RunLog(LogReader, Closing):
     """All runs of this user on this machine.
 
     Every method that changes something is one transaction, on disk when the method returns. All
@@ -72,17 +72,6 @@ class RunLog(LogReader):
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def insert(self, record: Record, *, folder: Path, kind: str, owner: str | None) -> Row:
         """Add a run.

@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings", "keys"),
     ("redact", "installed"),
     ("errors", "states"),
-    ("plain",),
+    ("plain", "closing"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
