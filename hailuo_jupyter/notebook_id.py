@@ -33,7 +33,26 @@ def is_made(notebook_id: str) -> bool:
 def written_in(path: Path) -> str | None:
     """Give the id in a notebook's own metadata; None where there is none, or no notebook."""
     try:
-        found = json.loads(path.read_bytes())["metadata"]["hailuo"]["id"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return _given(path.read_bytes())
+    except OSError:
+        return None
+
+
+def is_written_in(path: Path, made: str) -> bool:
+    """Tell whether an id that was made here is the one in a notebook's own metadata.
+
+    For many notebooks at once: one that does not hold the id at all, however long, is not parsed.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    return made.encode() in data and _given(data) == made
+
+
+def _given(data: bytes) -> str | None:
+    try:
+        found = json.loads(data)["metadata"]["hailuo"]["id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return found if isinstance(found, str) and 0 < len(found) <= _LONGEST else None

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from hailuo_jupyter.engine.order import Order
-from hailuo_jupyter.notebook_id import is_made, made_of_folder, made_of_path, written_in
+from hailuo_jupyter.notebook_id import is_made, is_written_in, made_of_folder, made_of_path
 from hailuo_jupyter.record import OriginRecord
 
 
@@ -43,7 +43,8 @@ def belongs(origin: OriginRecord, order: Order, was: Path) -> bool:
         return True  # whoever asks tells of no notebook, and may well be this one
     return not any(
         each.name == name
-        or notebook_id in {written_in(each), *(made_of_path(home / each.name) for home in homes)}
+        or any(made_of_path(where / each.name) == notebook_id for where in homes)
+        or is_written_in(each, notebook_id)
         for each in home.glob("*.ipynb")
         if each.name != order.origin.notebook_path
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -155,6 +156,8 @@ def test_a_folder_full_of_known_sidecars_is_one_question(lab: Lab, made: Record)
             log._connection.set_trace_callback(None)
             return said
 
+        # A name that is no UTF-8 is nobody's run.
+        (Path(os.fsdecode(os.fsencode(lab.clips) + b"/\xff.json"))).write_text("{}")
         assert recover(order, log) == {made.run_id: ""}
         few = len(asked())
         for number in range(200):

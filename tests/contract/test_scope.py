@@ -13,14 +13,20 @@ import pytest
 
 from hailuo_jupyter.engine.decide import Act
 from hailuo_jupyter.engine.order import Order, Placed
+from hailuo_jupyter.engine.timing import Timing
 from hailuo_jupyter.kernel.origin import notebook_at
+from hailuo_jupyter.kernel.panel import ordering
 from hailuo_jupyter.notebook_id import made_of_folder, made_of_path
 from hailuo_jupyter.record import OriginRecord
 from hailuo_jupyter.runlog import RunLog
 
 from .conftest import Lab
 
-Home = Callable[..., Order]
+
+@pytest.fixture
+def lab(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setattr(Timing, "poll_interval", lambda *_: 0.05)
+    return make_lab(segmind_seconds=0.1)
 
 
 def write(path: Path, notebook_id: str | None = None) -> Path:
@@ -60,6 +66,7 @@ def served(lab: Lab, order: Order) -> Placed:
     assert (found.act, lab.submits()) == (Act.SHOW, before)
     assert found.run.clip is not None
     assert "nothing is paid; --new buys another one." in found.remark
+    assert found.remark in ordering.words([found]), "the form says it, too"
     return found
 
 
@@ -122,6 +129,10 @@ def test_a_renamed_notebook_buys_nothing_and_one_beside_it_does(lab: Lab) -> Non
     renamed = path.rename(lab.folder / "tale.ipynb")
     found = served(lab, asked_in(lab, renamed))
     assert found.run.run_id == run_id, "and not the run of the one that is still there"
+    # Beside what is no notebook, too.
+    (lab.folder / "broken.ipynb").write_text(f'["{made_of_path(path)}"')
+    (lab.folder / "folder.ipynb").mkdir()
+    assert served(lab, asked_in(lab, renamed)).run.run_id == run_id
     # It goes on being itself, once it has an id of its own.
     write(renamed, "an-id-of-its-own")
     assert served(lab, asked_in(lab, renamed)).run.run_id == run_id
@@ -136,6 +147,21 @@ def test_a_notebook_that_was_given_an_id_buys_nothing(lab: Lab) -> None:
     # The same where it is run by something that tells no path: it may be this one.
     found = served(lab, asked_in(lab, lab.folder))
     assert "in story.ipynb, which may be this notebook" in found.remark
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["log here", "log lost"])
+def test_two_that_are_moved_together_stay_two(lab: Lab, lost: bool) -> None:
+    home = lab.folder / "before"
+    ids = {
+        name: bought(lab, asked_in(lab, write(home / f"{name}.ipynb"))) for name in ("one", "two")
+    }
+    if lost:
+        lose_the_log(lab)
+    home = home.rename(lab.folder / "after")
+    for name, run_id in ids.items():
+        assert served(lab, asked_in(lab, home / f"{name}.ipynb")).run.run_id == run_id
+        [*_, second] = placed(lab, asked_in(lab, home / f"{name}.ipynb", count=2))
+        assert second.act is Act.BUY, "it has one, and not its neighbour's"
 
 
 def test_a_made_id_that_was_written_down_goes_with_its_file(lab: Lab) -> None:
