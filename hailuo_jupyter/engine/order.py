@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hailuo_jupyter.engine.annotate import record_of
 from hailuo_jupyter.engine.decide import Act, Known
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.offer import Provider
@@ -83,15 +84,20 @@ def earlier(order: Order, log: RunLog) -> list[Row]:
         What is asked for; its notebook is the scope, with what was found for it beyond that.
     log
         The log of its provider's runs.
+
+    Raises
+    ------
+    RunLogError
+        If a newer version wrote one of them: nobody here can tell whether it serves.
     """
     rows = log.by_fingerprint(order.origin.notebook_id, order.request.fingerprint)
     own = {row.run_id for row in rows}
     rows += log.rows([run_id for run_id in order.found if run_id not in own])
     if order.new and order.sweep is not None:
-        return [row for row in rows if row.record.sweep == order.sweep]
+        return [row for row in rows if record_of(row).sweep == order.sweep]
     if order.parent is not None:
-        return [row for row in rows if row.record.parent == order.parent]
-    return sorted(rows, key=lambda row: row.record.parent is not None)
+        return [row for row in rows if record_of(row).parent == order.parent]
+    return sorted(rows, key=lambda row: record_of(row).parent is not None)
 
 
 def known(row: Row, log: RunLog, retention_s: float, now: float) -> Known:

@@ -54,6 +54,17 @@ def test_what_a_newer_version_wrote_is_left_alone_and_keeps_nobody(
     assert second.logs()[0].get(newer) == before
 
 
+def test_a_cell_whose_run_a_newer_version_wrote_buys_nothing(lab: Lab) -> None:
+    first = lab.engine()
+    run = lab.place(first)
+    eventually(lambda: run.record.job.id)
+    first.stop()
+    as_a_newer_version_wrote_it(lab, run.run_id)
+    with pytest.raises(RunLogError, match=f"Run {run.run_id} was written by a newer version"):
+        lab.place(lab.engine())
+    assert lab.submits() == 1
+
+
 def test_who_resumes_is_told_what_a_newer_version_wrote(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
