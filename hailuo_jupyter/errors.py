@@ -38,6 +38,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
 
 from hailuo_jupyter.plain import harmless
@@ -265,6 +266,11 @@ class CrateError(HailuoError):
     """An RO-Crate could not be made."""
 
     code = "crate"
+
+
+def unwritten(error: OSError) -> type[DiskError]:
+    """Give the kind of error for a file that could not be written: no room, or no right to."""
+    return DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderNotWritable
 
 
 def _tree(cls: type[HailuoError]) -> dict[str, type[HailuoError]]:

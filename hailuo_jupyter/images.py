@@ -6,7 +6,6 @@ upright and encoded anew, since providers were never seen to say whether they he
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from hailuo_jupyter.errors import NOTHING_SENT, DiskFull, FolderNotWritable, FrameError
+from hailuo_jupyter.errors import NOTHING_SENT, FrameError, unwritten
 from hailuo_jupyter.frame import ClipFrame, Frame, check_bytes, refused, sha256
 from hailuo_jupyter.offer import FrameLimits
 from hailuo_jupyter.pictures import encoded, from_array, picture
@@ -100,8 +99,7 @@ def keep(frame: Frame, folder: Path) -> Path | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(path, frame.data)
     except OSError as error:
-        kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderNotWritable
-        raise kind(
+        raise unwritten(error)(
             f"The frame {frame.source} could not be kept in {folder.name}/frames: "
             f"{error.strerror or error}.",
             money=NOTHING_SENT,

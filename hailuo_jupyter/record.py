@@ -33,7 +33,7 @@ from pydantic import (
 )
 
 from hailuo_jupyter import __version__, catalogue
-from hailuo_jupyter.errors import DiskFull, FolderNotWritable
+from hailuo_jupyter.errors import unwritten
 from hailuo_jupyter.record_parts import (
     ClipRecord,
     CostRecord,
@@ -342,8 +342,7 @@ def write_sidecar(record: Record, folder: Path) -> Path:
                 other.unlink()
         _sync_folder(folder)
     except OSError as error:
-        kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderNotWritable
-        raise kind(
+        raise unwritten(error)(
             f"The record of run {record.run_id} could not be written beside its clip: "
             f"{error.strerror}.",
             money="The run log has it, so nothing is lost.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hailuo_jupyter.errors import ClipError, DiskFull, FolderNotWritable
+from hailuo_jupyter.errors import ClipError, unwritten
 from hailuo_jupyter.media import ClipFacts, examine, opened
 
 if TYPE_CHECKING:
@@ -99,8 +98,7 @@ def join(clips: Sequence[Path], target: Path) -> Scene:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderNotWritable
-        raise kind(
+        raise unwritten(error)(
             f"{target.name} could not be written: {error.strerror or error}.",
             money=_CLIPS_STAY,
             todo="Make room, or name a file in another folder after -o.",

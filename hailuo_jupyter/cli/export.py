@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hailuo_jupyter.states import State
+from hailuo_jupyter.cli import choosing
 
 
 def add(commands: Any) -> None:
@@ -48,22 +48,7 @@ def add(commands: Any) -> None:
         allow_abbrev=False,
     )
     log_to.add_argument("sink", metavar="SINK", help="mlflow, wandb, trackio or another package's")
-    log_to.add_argument("--notebook", metavar="PATH", help="of one notebook (default: of all)")
-    log_to.add_argument(
-        "--provider", choices=("segmind", "aimlapi", "demo"), help="of one provider"
-    )
-    log_to.add_argument(
-        "--state",
-        action="append",
-        choices=tuple(map(str, State)),
-        metavar="STATE",
-        help="in this state",
-    )
-    log_to.add_argument("--tag", action="append", metavar="TAG", help="with this tag")
-    log_to.add_argument("--text", help="with this text in prompt, name, note or tags")
-    log_to.add_argument("--since", metavar="AGE|DATE", help="not older: 7d, 12h, or a date")
-    log_to.add_argument("--sweep", metavar="ID", help="of one sweep")
-    log_to.add_argument("--rating", type=int, choices=range(6), help="rated so or better")
+    choosing.add(log_to)
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -79,7 +64,6 @@ def export(arguments: argparse.Namespace) -> int:
 def log_to(arguments: argparse.Namespace) -> int:
     """Do ``log-to``."""
     from hailuo_jupyter.engine import process
-    from hailuo_jupyter.kernel.runs import runs
     from hailuo_jupyter.settings import Hailuo
     from hailuo_jupyter.sinks import offered
     from hailuo_jupyter.sinks.courier import Courier
@@ -88,17 +72,7 @@ def log_to(arguments: argparse.Namespace) -> int:
 
     name = arguments.sink
     offered.check(name)
-    found = runs(
-        arguments.notebook or "all",
-        provider=arguments.provider,
-        state=arguments.state,
-        tag=arguments.tag,
-        text=arguments.text,
-        since=arguments.since,
-        sweep=arguments.sweep,
-        rating=arguments.rating,
-        ascending=True,
-    )
+    found = choosing.chosen(arguments, ascending=True)
     engine, courier = process.engine(), Courier(name, lock_of(Hailuo.instance(), name))
     sent = failed = going_on = 0
     for run in found:

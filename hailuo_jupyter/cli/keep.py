@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 _DAY_S = 86_400
 _SPANS = {"h": 3600, "d": _DAY_S, "w": 7 * _DAY_S}
-_ANEW = "The run log would forget these runs: a cell that asks for one would buy its clip anew."
+_ANEW = (
+    "The run log would forget these runs: a cell that asks for one would buy its clip anew. What was "
+    "paid for them still counts in costs and budgets."
+)
 _YES = "do it; without this, it is only shown what would be done"
 
 
@@ -173,9 +176,9 @@ def _filter(arguments: argparse.Namespace) -> Filter:
 
 def _ids(notebooks: Iterable[Path]) -> frozenset[str]:
     """Give the ids that notebooks go by: the one written in each, and the one made of its path."""
-    from hailuo_jupyter.kernel.origin import made_of_path
     from hailuo_jupyter.nbfile.document import read
     from hailuo_jupyter.nbfile.records import written_id
+    from hailuo_jupyter.notebook_id import made_of_path
 
     found: set[str] = set()
     for path in notebooks:

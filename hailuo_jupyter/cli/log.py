@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hailuo_jupyter.states import State
+from hailuo_jupyter.cli import choosing
 
 if TYPE_CHECKING:
     from hailuo_jupyter.kernel.runs_view import RunsView
@@ -25,20 +25,7 @@ def add(commands: Any) -> None:
         "--json or --csv it gives all that are found (with --page: that page).",
         allow_abbrev=False,
     )
-    runs.add_argument("--notebook", metavar="PATH", help="of one notebook (default: of all)")
-    runs.add_argument("--provider", choices=("segmind", "aimlapi", "demo"), help="of one provider")
-    runs.add_argument(
-        "--state",
-        action="append",
-        choices=tuple(map(str, State)),
-        metavar="STATE",
-        help="in this state",
-    )
-    runs.add_argument("--tag", action="append", metavar="TAG", help="with this tag")
-    runs.add_argument("--text", help="with this text in prompt, name, note or tags")
-    runs.add_argument("--since", metavar="AGE|DATE", help="not older: 7d, 12h, or a date")
-    runs.add_argument("--sweep", metavar="ID", help="of one sweep")
-    runs.add_argument("--rating", type=int, choices=range(6), help="rated so or better")
+    choosing.add(runs)
     runs.add_argument(
         "--sort",
         choices=("time", "cost", "duration", "rating"),
@@ -67,17 +54,9 @@ def add(commands: Any) -> None:
 def runs(arguments: argparse.Namespace) -> int:
     """Do ``runs``."""
     from hailuo_jupyter.kernel import runs_export, words
-    from hailuo_jupyter.kernel.runs import runs as find
 
-    found = find(
-        arguments.notebook or "all",
-        provider=arguments.provider,
-        state=arguments.state,
-        tag=arguments.tag,
-        text=arguments.text,
-        since=arguments.since,
-        sweep=arguments.sweep,
-        rating=arguments.rating,
+    found = choosing.chosen(
+        arguments,
         sort=arguments.sort,
         ascending=arguments.ascending,
         page_size=arguments.size,

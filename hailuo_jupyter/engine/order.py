@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hailuo_jupyter.engine.annotate import record_of
 from hailuo_jupyter.engine.decide import Act, Known
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.offer import Provider
@@ -38,6 +40,9 @@ class Order:
     tags, note, name, parent, sweep, position
         Kept in the record; see `hailuo_jupyter.record.prepare`. With `new`, runs of the same sweep
         serve all the same, so that a sweep can be gone on with.
+    found
+        Runs that serve it though their notebook went by another id, and what is to be said of each;
+        filled in by `hailuo_jupyter.engine.placing.looked_for`.
     """
 
     request: Request
@@ -55,14 +60,16 @@ class Order:
     parent: str | None = None
     sweep: str | None = None
     position: int | None = None
+    found: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Placed:
-    """One run that serves an order, and what was done for it."""
+    """One run that serves an order, what was done for it, and what has to be said of it, if anything."""
 
     act: Act
     run: Run
+    remark: str = ""
 
 
 def earlier(order: Order, log: RunLog) -> list[Row]:
@@ -74,16 +81,23 @@ def earlier(order: Order, log: RunLog) -> list[Row]:
     Parameters
     ----------
     order
-        What is asked for; its notebook is the scope.
+        What is asked for; its notebook is the scope, with what was found for it beyond that.
     log
         The log of its provider's runs.
+
+    Raises
+    ------
+    RunLogError
+        If a newer version wrote one of them: nobody here can tell whether it serves.
     """
     rows = log.by_fingerprint(order.origin.notebook_id, order.request.fingerprint)
+    own = {row.run_id for row in rows}
+    rows += log.rows([run_id for run_id in order.found if run_id not in own])
     if order.new and order.sweep is not None:
-        return [row for row in rows if row.record.sweep == order.sweep]
+        return [row for row in rows if record_of(row).sweep == order.sweep]
     if order.parent is not None:
-        return [row for row in rows if row.record.parent == order.parent]
-    return sorted(rows, key=lambda row: row.record.parent is not None)
+        return [row for row in rows if record_of(row).parent == order.parent]
+    return sorted(rows, key=lambda row: record_of(row).parent is not None)
 
 
 def known(row: Row, log: RunLog, retention_s: float, now: float) -> Known:

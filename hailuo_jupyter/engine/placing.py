@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hailuo_jupyter.engine import budget
 from hailuo_jupyter.engine.decide import Decision, decide
 from hailuo_jupyter.engine.desk import Desk, Wires
 from hailuo_jupyter.engine.download import check_folder
 from hailuo_jupyter.engine.order import Order, earlier, known
+from hailuo_jupyter.engine.recover import recover
+from hailuo_jupyter.engine.whereabouts import find_moved
 from hailuo_jupyter.images import keep
 from hailuo_jupyter.record import prepare
 from hailuo_jupyter.runlog import Row, RunLog
@@ -29,6 +33,32 @@ def decision(order: Order, log: RunLog, now: float) -> Decision:
     if order.most is not None and decided.buy > order.most:
         return Decision(decided.kept, order.most)
     return decided
+
+
+def looked_for(order: Order, log: RunLog, now: float) -> tuple[Order, int]:
+    """Look for what serves an order already, and tell how many runs it lacks; nothing is bought.
+
+    Clips that were moved together with their notebook are found again here. So are those whose records
+    lie beside them though the log was lost, or has them under another id of the notebook.
+
+    Returns
+    -------
+    order, lacking
+        The order knows what was found for it.
+
+    Raises
+    ------
+    NotBought
+        If an earlier run stands in the way.
+    """
+    if not order.new:
+        find_moved(earlier(order, log), order.folder, log)
+    lacking = decision(order, log, now).buy
+    if lacking and not order.new and (found := recover(order, log)):
+        others = {run_id: words for run_id, words in found.items() if words}
+        order = replace(order, found=others)
+        lacking = decision(order, log, now).buy
+    return order, lacking
 
 
 def get_ready(order: Order, wires: Wires) -> None:

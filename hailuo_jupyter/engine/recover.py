@@ -1,7 +1,8 @@
-"""Runs that the log has lost, found again by the records beside their clips before any is bought anew.
+"""Runs found by the records beside their clips, before any is bought anew.
 
-A home folder may be gone (a new machine, a container) while the clips are there. What a record that
-was laid there on purpose could do is told in `hailuo_jupyter.runlog.imports`. Here it is narrower
+The log may not have them: a home folder may be gone (a new machine, a container) while the clips are
+there. Or it has them under another id of the notebook (see `hailuo_jupyter.engine.scope`). What a record
+that was laid there on purpose could do is told in `hailuo_jupyter.runlog.imports`. Here it is narrower
 still: only a completed run counts, of this very request and notebook, whose clip lies beside it with
 the size and the sha256 that its record gives. Nothing is asked, fetched or sent.
 """
@@ -13,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hailuo_jupyter.engine.order import Order
+from hailuo_jupyter.engine.scope import belongs, remark
 from hailuo_jupyter.engine.whereabouts import is_clip
-from hailuo_jupyter.record import Record
+from hailuo_jupyter.record import OriginRecord, Record
 from hailuo_jupyter.runlog import RunLog
-from hailuo_jupyter.runlog.imports import Adopted, adopt
+from hailuo_jupyter.runlog.imports import adopt
 from hailuo_jupyter.states import State
 
 #: A record takes some 5 kB; a provider's answers may make it longer.
@@ -26,7 +28,7 @@ _LARGEST = 2 * 1024 * 1024
 _MOST = 5000
 
 
-def recover(order: Order, log: RunLog) -> int:
+def recover(order: Order, log: RunLog) -> dict[str, str]:
     """Bring back runs of an order's request whose clips lie in its output folder.
 
     Parameters
@@ -38,35 +40,45 @@ def recover(order: Order, log: RunLog) -> int:
 
     Returns
     -------
-    int
-        How many the log did not know; at most ``order.count``.
+    dict
+        By run id, at most ``order.count``: what is to be said of a run of another notebook id, or an
+        empty text for one of the order's own that the log did not know.
     """
-    found = 0
-    for path in sidecars(order.folder):
-        if found == order.count:
+    paths = {path.stem: path for path in sidecars(order.folder)}
+    # One question for all: there may be thousands, and most of them are known.
+    known = log.known(paths)
+    same = {row.run_id: row for row in log.by_request(order.request.fingerprint)}
+    found: dict[str, str] = {}
+    for run_id, path in paths.items():
+        row = same.get(run_id)
+        if len(found) == order.count:
             break
-        if log.find(path.stem) is not None:
+        if run_id in known and (row is None or row.notebook_id == order.origin.notebook_id):
             continue
         try:
             record = _wanted(path, order)
-            if record is not None and clip_here(record, order.folder):
-                found += adopt(record, order.folder, log, clip_here=True) is Adopted.NEW
+            if record is None or not clip_here(record, order.folder):
+                continue
+            origin = record.origin or OriginRecord()
+            ours = origin.notebook_id == order.origin.notebook_id
+            if ours or belongs(origin, order, row.folder if row else order.folder):
+                adopt(record, order.folder, log, clip_here=True)
+                if log.get(run_id).state is State.COMPLETED:
+                    found[run_id] = "" if ours else remark(run_id, origin, order)
         except (OSError, ValueError):
             continue  # not ours, or not true: `jupyter hailuo import` would tell
     return found
 
 
 def _wanted(path: Path, order: Order) -> Record | None:
-    """Give the record of a sidecar if it is what the order asks for."""
+    """Give the record of a sidecar if it is what the order asks for, in whatever notebook."""
     data = read_file(path)
     if order.request.fingerprint.encode() not in data:
         return None
     record = read_sidecar(path, data)
-    notebook_id = record.origin.notebook_id if record.origin else None
-    same = (record.fingerprint, record.provider, notebook_id) == (
+    same = (record.fingerprint, record.provider) == (
         order.request.fingerprint,
         order.provider.name,
-        order.origin.notebook_id,
     )
     rerun = order.parent is not None and record.parent != order.parent
     return record if same and not rerun and record.state is State.COMPLETED else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hailuo_jupyter import errors
 from hailuo_jupyter.engine import waiting
-from hailuo_jupyter.engine.annotate import Change, noted, rated, tagged
+from hailuo_jupyter.engine.annotate import Change, noted, rated, record_of, tagged
 from hailuo_jupyter.states import State
 
 if TYPE_CHECKING:
@@ -74,8 +74,14 @@ class Run:
 
     @property
     def record(self) -> Record:
-        """Its reproducibility record, as it stands now."""
-        return self._engine.row(self._run_id).record
+        """Its reproducibility record, as it stands now.
+
+        Raises
+        ------
+        RunLogError
+            If a newer version wrote it.
+        """
+        return record_of(self._engine.row(self._run_id))
 
     @property
     def request(self) -> RequestRecord:
@@ -139,7 +145,7 @@ class Run:
             )
         if row.state is State.COMPLETED:
             return self
-        problem = row.record.problem
+        problem = record_of(row).problem
         if problem is not None:
             raise errors.from_problem(problem.model_dump())
         raise errors.NotSent(

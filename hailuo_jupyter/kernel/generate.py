@@ -14,7 +14,7 @@ from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.order import Order, Placed
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, KeyMissing, OptionError, from_problem
-from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.kernel import origin, words
 from hailuo_jupyter.kernel.run_source import resolved
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.own_prices import with_own_prices
@@ -212,7 +212,8 @@ def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[P
     Returns
     -------
     engine, placed, remark
-        The runs, the oldest first, and what has to be said aloud about the choice of provider.
+        The runs, the oldest first, and what has to be said aloud: about the choice of provider, and
+        about runs of other notebooks that serve.
 
     Raises
     ------
@@ -221,7 +222,9 @@ def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[P
     """
     order, remark = order_of(wish, settings=settings)
     engine = process.engine()
-    return engine, engine.place(order), remark
+    placed = engine.place(order)
+    remarks = [remark, *(words.harmless(each.remark) for each in placed)]
+    return engine, placed, "\n".join(each for each in remarks if each)
 
 
 def refusal(run: Run) -> HailuoError | None:

@@ -14,6 +14,7 @@ from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.kernel import origin
 from hailuo_jupyter.kernel.bridge_messages import Hello
 from hailuo_jupyter.kernel.origin import Notebook
+from hailuo_jupyter.notebook_id import made_of_path
 from hailuo_jupyter.states import BOUGHT, SETTLED
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def located(hello: Hello) -> Notebook:
     if found is None:
         known = origin.notebook()
         return Notebook(hello.id or known.id, known.path, known.folder)
-    return Notebook(hello.id or origin.made_of_path(found), found, found.parent)
+    return Notebook(hello.id or made_of_path(found), found, found.parent)
 
 
 def _file(root: str, path: str) -> Path | None:

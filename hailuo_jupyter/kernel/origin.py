@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
+
+from hailuo_jupyter.notebook_id import made_of_folder, made_of_path, written_in
 
 #: `jupyter hailuo execute` tells the kernel by these whose notebook it runs.
 NOTEBOOK_ID = "HAILUO_NOTEBOOK_ID"
@@ -23,8 +23,6 @@ PARALLEL = "HAILUO_PARALLEL"
 
 #: What front ends have said by `hailuo.sync`: the notebook of each client session.
 _told: dict[str, Notebook] = {}
-
-_NAMESPACE = uuid.UUID("6a1f8d6e-53b1-5f0a-9a0c-2a5d4f0c7b11")
 
 
 class Audience(Enum):
@@ -178,8 +176,8 @@ def notebook() -> Notebook:
     if told := _told.get(parent(shell()).get("header", {}).get("session", "")):
         return told
     if path is None:
-        return Notebook(_made_of(f"folder:{folder}"), None, folder)
-    return Notebook(_written_in(path) or _made_of(f"notebook:{path}"), path, folder)
+        return Notebook(made_of_folder(folder), None, folder)
+    return Notebook(written_in(path) or made_of_path(path), path, folder)
 
 
 def new_take(ip: Any) -> bool:
@@ -189,24 +187,7 @@ def new_take(ip: Any) -> bool:
 
 def notebook_at(path: Path) -> Notebook:
     """Give the notebook that a file holds, by the id written in it or else the one it goes by."""
-    return Notebook(_written_in(path) or made_of_path(path), path, path.parent)
-
-
-def made_of_path(path: Path) -> str:
-    """Give the id that a notebook without one goes by."""
-    return _made_of(f"notebook:{path}")
-
-
-def _made_of(text: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, text))
-
-
-def _written_in(path: Path) -> str | None:
-    try:
-        found = json.loads(path.read_bytes())["metadata"]["hailuo"]["id"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return found if isinstance(found, str) and 0 < len(found) <= 64 else None
+    return Notebook(written_in(path) or made_of_path(path), path, path.parent)
 
 
 def cell(ip: Any | None) -> tuple[str | None, str | None]:

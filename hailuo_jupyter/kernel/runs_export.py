@@ -6,7 +6,6 @@ No column holds a name of a user or an absolute path.
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter import catalogue
-from hailuo_jupyter.errors import DiskFull, FolderNotWritable, HailuoError
+from hailuo_jupyter.errors import HailuoError, unwritten
 from hailuo_jupyter.kernel import words
 from hailuo_jupyter.kernel.filters import iso
 from hailuo_jupyter.runlog import Row
@@ -152,8 +151,7 @@ def write(path: str | Path, text: str) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderNotWritable
-        raise kind(
+        raise unwritten(error)(
             f"{target.name} could not be written: {error.strerror or os.strerror(error.errno or 0)}.",
             money="The run log has all runs; nothing is lost.",
             todo="Give another path, or make room.",

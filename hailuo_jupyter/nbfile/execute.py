@@ -20,6 +20,7 @@ from hailuo_jupyter.nbfile.client import Client, Stopped
 from hailuo_jupyter.nbfile.events import Tell, Watch, nobody
 from hailuo_jupyter.nbfile.places import Places
 from hailuo_jupyter.nbfile.redraw import redraw
+from hailuo_jupyter.notebook_id import made_of_path
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import IN_FLIGHT
 
@@ -105,7 +106,7 @@ def execute(
     records.home(source.nb)  # refused before anything runs, not after
     # The notebook goes by the path that JupyterLab would tell, so that runs made there are found.
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - without following links
-    notebook_id = records.written_id(source.nb) or origin.made_of_path(absolute)
+    notebook_id = records.written_id(source.nb) or made_of_path(absolute)
     kernel = kernel or _named(nb) or "python3"
     _check_kernel(kernel)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from hailuo_jupyter.kernel import origin
 from hailuo_jupyter.nbfile import records
+from hailuo_jupyter.notebook_id import made_of_path
 
 
 class HailuoEngine:
@@ -72,7 +73,7 @@ def _id(nb: dict[str, Any], path: object) -> str:
     if given := records.written_id(nb):
         return given
     name = str(path) if path else "papermill.ipynb"
-    return origin.made_of_path(Path(os.path.abspath(name)))  # noqa: PTH100
+    return made_of_path(Path(os.path.abspath(name)))  # noqa: PTH100
 
 
 @contextmanager

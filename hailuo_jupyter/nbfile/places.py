@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote
 
+from hailuo_jupyter.closing import Closing
 from hailuo_jupyter.nbfile.document import joined
 from hailuo_jupyter.nbfile.records import outputs
 from hailuo_jupyter.record import Record
@@ -30,7 +30,7 @@ class Sidecar:
     wrong: str = ""
 
 
-class Places:
+class Places(Closing):
     """The run logs of this user, and the folders that a notebook's clips may lie in.
 
     Nothing is made here: a log that does not exist stays away.
@@ -65,15 +65,8 @@ class Places:
         usual = (base / settings.output_dir, base / "hailuo", base)
         self._folders = list(dict.fromkeys([*named, *linked, *usual]))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the logs; may be repeated."""
         for log in self._logs:
             log.close()
 

@@ -39,7 +39,8 @@ def prune(candidates: Iterable[Candidate], *, forget: bool, now: float | None = 
     candidates
         Of `plan`.
     forget
-        Take the runs out of the log, too: then nothing keeps their cells from buying anew.
+        Take the runs out of the log, too: then nothing keeps their cells from buying anew. What was
+        paid for them still counts.
     now
         Seconds since 1970; this machine's clock if None.
 

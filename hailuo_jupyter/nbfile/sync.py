@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter.errors import DiskError
-from hailuo_jupyter.kernel import origin
 from hailuo_jupyter.nbfile import records
 from hailuo_jupyter.nbfile.document import read
 from hailuo_jupyter.nbfile.files import sha256_of
 from hailuo_jupyter.nbfile.places import Places
 from hailuo_jupyter.nbfile.redraw import redraw
+from hailuo_jupyter.notebook_id import made_of_path
 from hailuo_jupyter.record import Record, write_sidecar
 from hailuo_jupyter.settings import Hailuo
 
@@ -70,7 +70,7 @@ def sync(path: Path, folder: Path | None = None, settings: Hailuo | None = None)
     with Places(document.base, document.nb, folder, settings) as places:
         redrawn = redraw(document.nb, places, document.base, split=True)
         newer = newest(document.nb, places)
-        lifted = records.lift(document.nb, origin.made_of_path(path.absolute()), newer)
+        lifted = records.lift(document.nb, made_of_path(path.absolute()), newer)
         written, remarks = _sidecars(document.nb, places)
     changed = document.nb != before
     if changed:

@@ -16,7 +16,8 @@ What it can do here, and what it cannot:
   provider of that name, at the address of this machine's settings, quoted as one part of a path:
   a free question, which buys nothing.
 - What a forger gains is that a clip of his is shown where one would have been bought, for a request
-  that he knew word for word, in a notebook whose id he knew. ``--new`` buys it anyway.
+  that he knew word for word, in a notebook whose id or name he knew, out of that notebook's own output
+  folder. ``--new`` buys it anyway.
 """
 
 from __future__ import annotations

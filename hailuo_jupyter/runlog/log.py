@@ -10,11 +10,11 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from hailuo_jupyter.closing import Closing
 from hailuo_jupyter.errors import RunLogError
-from hailuo_jupyter.runlog import pacing, queries, sweeps, text
+from hailuo_jupyter.runlog import pacing, queries, spending, sweeps, text
 from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction, unsynced
 from hailuo_jupyter.runlog.migrations import migrate
 from hailuo_jupyter.runlog.reader import LogReader
@@ -31,7 +31,7 @@ __all__ = ["Row", "RunLog"]
 _TICK_S = 1e-6
 
 
-class RunLog(LogReader):
+class RunLog(LogReader, Closing):
     """All runs of this user on this machine.
 
     Every method that changes something is one transaction, on disk when the method returns. All
@@ -73,17 +73,6 @@ class RunLog(LogReader):
                 self._connection.close()
                 self._connection = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def insert(self, record: Record, *, folder: Path, kind: str, owner: str | None) -> Row:
         """Add a run.
 
@@ -110,6 +99,7 @@ class RunLog(LogReader):
             names = ", ".join(values)
             marks = ", ".join(f":{name}" for name in values)
             connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", values)  # noqa: S608
+            spending.drop_paid(connection, record.run_id)
             return queries.get(connection, record.run_id)
 
     def update(
@@ -200,11 +190,15 @@ class RunLog(LogReader):
             return queries.get(connection, run_id)
 
     def forget(self, run_id: str) -> bool:
-        """Remove a run that has ended for good; False where there is none, or it has not ended."""
+        """Remove a run that has ended for good; False where there is none, or it has not ended.
+
+        What was paid for it stays in every sum.
+        """
         with self._writing() as connection:
             row = queries.find(connection, run_id)
             if row is None or row.state not in FINAL:
                 return False
+            spending.keep_paid(connection, run_id)
             connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
             return True
 

@@ -229,6 +229,26 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "CREATE INDEX sweeps_digest ON sweeps (digest, notebook_id, created)",
         ),
     ),
+    (
+        # What was paid for runs that were taken out of the log: money that was spent stays spent.
+        "0007_forgotten",
+        (
+            """
+            CREATE TABLE forgotten (
+                run_id TEXT PRIMARY KEY,
+                created REAL NOT NULL,
+                provider TEXT NOT NULL,
+                notebook_id TEXT,
+                notebook_path TEXT,
+                job_id TEXT,
+                state TEXT NOT NULL,
+                cost_kind TEXT NOT NULL,
+                cost_high REAL,
+                cost_actual REAL
+            ) WITHOUT ROWID
+            """,
+        ),
+    ),
 )
 
 

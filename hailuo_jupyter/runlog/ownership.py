@@ -15,9 +15,8 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from hailuo_jupyter.closing import Closing
 from hailuo_jupyter.runlog.connection import system_in_words
 
 _OWNER_ID = re.compile(r"[0-9]+-[0-9a-f]{8}")
@@ -46,7 +45,7 @@ else:
         return True
 
 
-class Owner:
+class Owner(Closing):
     """The present process as a watcher of runs, for as long as it lives and has not closed this.
 
     Parameters
@@ -98,17 +97,6 @@ class Owner:
             # Closing one of two handles of a shared lock frees nothing; unlocking would.
             os.close(self._handle)
             self._handle = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def alive(log_path: Path, owner: str) -> bool:

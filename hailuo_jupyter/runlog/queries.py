@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from hailuo_jupyter.errors import RunNotFound
@@ -111,6 +112,20 @@ def by_fingerprint(
         fingerprint,
         notebook_id,
     )
+
+
+def by_request(connection: sqlite3.Connection, fingerprint: str) -> list[Row]:
+    """Give the runs of one request in whatever notebook, the newest first."""
+    return _rows(connection, "WHERE fingerprint = ? ORDER BY created DESC, rowid DESC", fingerprint)
+
+
+def known(connection: sqlite3.Connection, run_ids: Iterable[str]) -> set[str]:
+    """Give those of some ids that runs have."""
+    found = connection.execute(
+        "SELECT run_id FROM runs WHERE run_id IN (SELECT value FROM json_each(?))",
+        (json.dumps([*run_ids]),),
+    )
+    return {str(run_id) for (run_id,) in found}
 
 
 def recent(

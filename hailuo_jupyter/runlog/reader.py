@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -60,6 +60,16 @@ class LogReader:
         """Give the runs of one request in one notebook (None: in none), the newest first."""
         with self._reading() as connection:
             return queries.by_fingerprint(connection, notebook_id, fingerprint)
+
+    def by_request(self, fingerprint: str) -> list[Row]:
+        """Give the runs of one request in whatever notebook, the newest first."""
+        with self._reading() as connection:
+            return queries.by_request(connection, fingerprint)
+
+    def known(self, run_ids: Iterable[str]) -> set[str]:
+        """Give those of some full ids that runs of this log have."""
+        with self._reading() as connection:
+            return queries.known(connection, run_ids)
 
     def recent(
         self,

@@ -2,6 +2,8 @@
 
 A run counts with what the provider says it has charged, else with the high end of its estimate.
 What was surely not bought counts for nothing. Every sum reads an index and no record.
+
+Of a run that was taken out of the log this much stays in ``forgotten``, and counts as before.
 """
 
 from __future__ import annotations
@@ -124,8 +126,8 @@ def spending(
     ).fetchall()
     living = [owner for (owner,) in owners if alive(owner)]
     marks = ", ".join("?" * len(living))
-    terms = [_COUNTED, f"(state NOT IN ({_named(_UNSENT)}) OR owner IN ({marks}))"]
-    values: list[object] = [*living]
+    sent = f"(state NOT IN ({_named(_UNSENT)}) OR owner IN ({marks}))"
+    terms, values = [_COUNTED], []  # type: list[str], list[object]
     if in_notebook:
         terms.append("notebook_id IS ?")
         values.append(notebook_id)
@@ -135,15 +137,39 @@ def spending(
     keys = [_COLUMNS[each] for each in by]
     # Named, since SQLite would rather sort by an index that makes it read every record.
     index = "runs_money_notebook" if in_notebook else "runs_money"
-    query = (
-        f"SELECT {', '.join([*keys, _SUMS])} FROM runs INDEXED BY {index} "  # noqa: S608
-        f"WHERE {' AND '.join(terms)}"
-    )
-    if keys:
-        query += f" GROUP BY {', '.join(keys)}"
-    found = connection.execute(query, values).fetchall()
-    sums = {tuple(each[: len(keys)]): Spending(*each[len(keys) :]) for each in found}
+    sums: dict[tuple[str | None, ...], Spending] = {}
+    for source, wanted, given in (
+        (f"runs INDEXED BY {index}", [*terms, sent], [*values, *living]),
+        ("forgotten", terms, values),  # all of which have ended
+    ):
+        query = f"SELECT {', '.join([*keys, _SUMS])} FROM {source} WHERE {' AND '.join(wanted)}"  # noqa: S608
+        if keys:
+            query += f" GROUP BY {', '.join(keys)}"
+        for each in connection.execute(query, given):
+            key = tuple(each[: len(keys)])
+            sums[key] = sums.get(key, Spending()) + Spending(*each[len(keys) :])
     return {key: each for key, each in sums.items() if each.runs}
+
+
+def keep_paid(connection: sqlite3.Connection, run_id: str) -> None:
+    """Keep what was paid for a run that is about to be removed, when, to whom and in which notebook.
+
+    Its job's id is kept too: a history's row of that id is no other run's.
+    """
+    names = (
+        "run_id, created, provider, notebook_id, notebook_path, job_id, state, cost_kind, "
+        "cost_high, cost_actual"
+    )
+    connection.execute(
+        f"INSERT OR REPLACE INTO forgotten ({names}) "  # noqa: S608 -- constants
+        f"SELECT {names} FROM runs WHERE run_id = ?",
+        (run_id,),
+    )
+
+
+def drop_paid(connection: sqlite3.Connection, run_id: str) -> None:
+    """Drop what was kept of a run that is back in the log, where it counts itself."""
+    connection.execute("DELETE FROM forgotten WHERE run_id = ?", (run_id,))
 
 
 def unsettled(connection: sqlite3.Connection, since: float, limit: int) -> list[str]:
@@ -176,17 +202,25 @@ def known_jobs(
 ) -> dict[str, str]:
     """Give, of some of a provider's job ids, those that runs have, with these runs' ids."""
     marks = ", ".join("?" * len(job_ids))
-    found = connection.execute(
-        f"SELECT job_id, run_id FROM runs WHERE job_id IN ({marks}) AND provider = ?",  # noqa: S608
-        (*job_ids, provider),
-    )
-    return {str(job_id): str(run_id) for job_id, run_id in found}
+    return {
+        str(job_id): str(run_id)
+        for table in ("forgotten", "runs")
+        for job_id, run_id in connection.execute(
+            f"SELECT job_id, run_id FROM {table} "  # noqa: S608 -- constants
+            f"WHERE job_id IN ({marks}) AND provider = ?",
+            (*job_ids, provider),
+        )
+    }
 
 
 def notebook_path(connection: sqlite3.Connection, notebook_id: str) -> str | None:
     """Give the path under which a notebook's newest run was asked for."""
-    found = connection.execute(
-        "SELECT notebook_path FROM runs WHERE notebook_id = ? ORDER BY created DESC LIMIT 1",
-        (notebook_id,),
-    ).fetchone()
-    return None if found is None else found[0]
+    for table in ("runs", "forgotten"):
+        found = connection.execute(
+            f"SELECT notebook_path FROM {table} "  # noqa: S608 -- constants
+            "WHERE notebook_id = ? ORDER BY created DESC LIMIT 1",
+            (notebook_id,),
+        ).fetchone()
+        if found is not None:
+            return None if found[0] is None else str(found[0])
+    return None

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from hailuo_jupyter import errors
+from hailuo_jupyter.errors import ProviderDown
+from hailuo_jupyter.offer import Provider
+from hailuo_jupyter.providers.base import Dialect
 from hailuo_jupyter.states import State
 
 from .conftest import Lab, ending, eventually, script
@@ -197,6 +201,35 @@ def test_what_became_of_a_call_is_not_forgotten_while_the_log_is_locked(
     ending(run)
     assert run.status is state
     assert lab.submits() == submits
+
+
+def test_who_waits_for_a_run_that_cannot_even_be_given_up_is_let_go(
+    lab: Lab, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hailuo_jupyter.runlog.connection.BUSY_TIMEOUT_S", 0.2)
+    engine, order, go_on = lab.engine(), lab.order(), threading.Event()
+    there = engine.wires.dialect(order.provider)
+
+    def dialect(_provider: Provider) -> Dialect:
+        if threading.current_thread() is threading.main_thread():
+            return there
+        go_on.wait(30)
+        raise ProviderDown("The simulator does not start.")
+
+    monkeypatch.setattr(engine.wires, "dialect", dialect)
+    (placed,) = engine.place(order)
+    assert not placed.run.done
+    holder = locked()
+    go_on.set()
+    eventually(lambda: placed.run.done)
+    assert engine.runs_in_hand() == []
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert engine.row(placed.run.run_id).owner is not None
+    assert engine.resume() == []
+    assert isinstance(ending(placed.run), errors.NotSent)
+    assert engine.row(placed.run.run_id).owner is None
+    assert lab.submits() == 0
 
 
 def test_a_log_that_is_locked_while_a_job_is_watched_stops_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -106,7 +107,7 @@ def test_nothing_else_counts(lab: Lab, made: Record) -> None:
         what()
         try:
             with RunLog(lab.folder / "other" / "runs.sqlite3") as log:
-                return recover(order, log)
+                return len(recover(order, log))
         finally:
             shutil.rmtree(lab.folder / "other")
             for each in lab.clips.glob("*.*"):
@@ -141,6 +142,33 @@ def test_nothing_else_counts(lab: Lab, made: Record) -> None:
     assert spoil(lambda: None) == 1
     order = replace(order, parent="20200101-000000-aaaaaa")
     assert spoil(lambda: None) == 0, "a rerun is served by reruns of its run alone"
+
+
+def test_a_folder_full_of_known_sidecars_is_one_question(lab: Lab, made: Record) -> None:
+    order = lab.order()
+    with RunLog(lab.log) as log:
+
+        def asked() -> list[str]:
+            said: list[str] = []
+            assert log._connection is not None
+            log._connection.set_trace_callback(said.append)
+            assert recover(order, log) == {}
+            log._connection.set_trace_callback(None)
+            return said
+
+        # A name that is no UTF-8 is nobody's run.
+        (Path(os.fsdecode(os.fsencode(lab.clips) + b"/\xff.json"))).write_text("{}")
+        assert recover(order, log) == {made.run_id: ""}
+        few = len(asked())
+        for number in range(200):
+            other = prepare(lab.order(f"cat {number}").request, origin=order.origin)
+            log.insert(other, folder=lab.clips, kind="", owner=None)
+            # It tells of the clip that is wanted, and would be found if anybody read it.
+            text = made.to_json().replace(made.run_id, other.run_id)
+            sidecar(lab, other).write_text(text)
+            (lab.clips / f"{other.run_id}.mp4").write_bytes(b"a clip" * 100)
+        assert len(asked()) == few
+        assert {row.state for row in log.recent(200)} == {State.PREPARED}
 
 
 # ── jupyter hailuo import ──────────────────────────────────────────────────────────────────────

@@ -43,6 +43,35 @@ def test_a_notebook_run_twice_makes_one_submit(execute: Any, simulator: Simulato
     assert len(sent) == 1
 
 
+def test_a_renamed_notebook_buys_nothing_and_says_so(
+    execute: Any, simulator: Simulator, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = (
+        LOAD,
+        "%%hailuo --provider demo\nA kite in the rain.",
+        "%%hailuo --provider demo --yes --sweep what=hat,shoe --name found\nA {what} in the rain.",
+        "print(len(found.runs), found.plan.lacking)",
+    )
+    monkeypatch.setenv("HAILUO_NOTEBOOK_PATH", str(folder / "before.ipynb"))
+    first = execute(*cells)
+    sent = len(simulator.ledger)
+    monkeypatch.setenv("HAILUO_NOTEBOOK_PATH", str(folder / "after.ipynb"))
+    second = execute(*cells)
+    assert len(simulator.ledger) == sent
+    run_id = only_bundle(first.cells[1])[MIME]["run_id"]
+    said, shown = second.cells[1].outputs
+    assert said.text == (
+        f"Run {run_id} was bought in before.ipynb, which is no longer here. Its clip lies in this "
+        "notebook's output folder, so it is shown, and nothing is paid; --new buys another one.\n"
+    )
+    assert shown.data[MIME]["run_id"] == run_id
+    assert "nothing was paid" in shown.data["text/plain"]
+    said, shown = second.cells[2].outputs
+    assert said.text.endswith("--new buys another one. So is it with 1 more.\n")
+    assert [each["state"] for each in shown.data[MIME]["runs"]] == ["completed"] * 2
+    assert second.cells[3].outputs[0].text == "2 0\n"
+
+
 def test_both_wires_and_a_last_frame(execute: Any, simulator: Simulator) -> None:
     notebook = execute(
         LOAD,

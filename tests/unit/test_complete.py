@@ -13,11 +13,12 @@ from hailuo_jupyter.kernel.complete import make_matcher
 
 
 @pytest.fixture(scope="module")
-def shell() -> Any:
+def shell() -> Iterator[Any]:
     shell = InteractiveShell.instance()
     # Jedi takes seconds to load, and guesses at nothing that is asked here.
     shell.Completer.use_jedi = False
-    return shell
+    yield shell
+    InteractiveShell.clear_instance()  # what runs next is in no notebook
 
 
 @pytest.fixture

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import re
 import struct
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,48 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hailuo_jupyter.catalogue import provider
-from hailuo_jupyter.errors import NOTHING_SENT, FolderNotWritable, FrameError
-from hailuo_jupyter.frame import MAX_PIXELS, Frame
-from hailuo_jupyter.images import keep, open_frame
+from hailuo_jupyter.errors import NOTHING_SENT, FrameError
+from hailuo_jupyter.frame import MAX_PIXELS
 
-LIMITS = provider("segmind").frame_limits
-
-
-def picture(mode: str = "RGB", size: tuple[int, int] = (640, 360)) -> Image.Image:
-    """Draw a picture whose upper left corner alone is red."""
-    drawn = Image.new("RGB", size, (20, 60, 120))
-    drawn.paste((250, 10, 10), (0, 0, size[0] // 2, size[1] // 2))
-    return drawn.convert(mode)
-
-
-def encoded(image: Image.Image, kind: str, **how: Any) -> bytes:
-    out = BytesIO()
-    image.save(out, kind, **how)
-    return out.getvalue()
-
-
-def turned_by(tag: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = tag
-    return exif
-
-
-def opened(source: object, **more: Any) -> Frame:
-    return open_frame(source, **{"role": "first frame", "limits": LIMITS, **more})
-
-
-def refusal(source: object, **more: Any) -> FrameError:
-    with pytest.raises(FrameError) as caught:
-        opened(source, **more)
-    assert caught.value.money == NOTHING_SENT
-    assert "first frame" in caught.value.what
-    assert caught.value.todo
-    return caught.value
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+from .drawn_pictures import LIMITS, encoded, opened, picture, refusal, sha256, turned_by
 
 
 @pytest.mark.parametrize(
@@ -228,13 +186,6 @@ def test_the_limit_itself_is_allowed() -> None:
     refusal(data, limits=replace(LIMITS, max_bytes=len(data) - 1))
 
 
-def test_what_is_encoded_here_keeps_the_limit_too() -> None:
-    turned = encoded(picture(), "JPEG", exif=turned_by(6), quality=10)
-    refusal(turned, limits=replace(LIMITS, max_bytes=len(turned)))
-    noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (400, 400, 3), np.uint8))
-    assert "is 0.4 MB" in refusal(noise, limits=replace(LIMITS, max_bytes=400_000)).what
-
-
 def bomb(width: int, height: int) -> bytes:
     """Write a PNG of a few bytes whose header promises that many pixels."""
 
@@ -259,10 +210,6 @@ def test_our_own_limit_of_pixels_does_not_lean_on_pillows_warning() -> None:
     assert "10000 x 9000 pixels, 90 million; the limit is 80 million" in error.what
     # The largest that is allowed gets as far as its missing pixels.
     assert "cannot be decoded" in refusal(bomb(8_900, 8_900)).what
-
-
-def test_a_large_picture_in_memory_is_refused_before_it_is_encoded() -> None:
-    assert "90 million" in refusal(Image.new("1", (10_000, 9_000))).what
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
@@ -337,83 +284,6 @@ def test_a_picture_in_memory_is_sent_as_png_without_loss(mode: str) -> None:
     assert (frame.width, frame.height) == (640, 360)
 
 
-def test_identity_in_memory_is_mode_size_and_pixels() -> None:
-    image = picture()
-    other = image.copy()
-    other.putpixel((639, 359), (1, 2, 3))
-    assert opened(image).identity == opened(image.copy()).identity
-    assert opened(image).identity == opened(np.asarray(image)).identity
-    different = [image, other, image.convert("RGBA"), image.rotate(180)]
-    assert len({opened(one).identity for one in different}) == 4
-    # The same bytes in another shape are another picture.
-    flat = np.zeros((400, 600), np.uint8)
-    assert opened(flat).identity != opened(flat.reshape(600, 400)).identity
-
-
-def test_palettes_and_transparency_count() -> None:
-    one, two = picture("P"), picture("P")
-    palette = two.getpalette()
-    assert palette is not None
-    two.putpalette([255 - value for value in palette])
-    assert one.tobytes() == two.tobytes()
-    assert opened(one).identity != opened(two).identity
-    one.info["transparency"] = 0
-    frame = opened(one)
-    assert frame.data is not None
-    assert Image.open(BytesIO(frame.data)).mode == "RGBA"
-    plain, keyed = picture(), picture()
-    keyed.info["transparency"] = (20, 60, 120)
-    assert opened(plain).identity != opened(keyed).identity
-
-
-def test_a_picture_opened_from_a_turned_file_is_turned() -> None:
-    data = encoded(picture(), "JPEG", exif=turned_by(6))
-    frame = opened(Image.open(BytesIO(data)))
-    assert (frame.turned, frame.width, frame.height) == (True, 360, 640)
-
-
-def test_a_picture_in_memory_that_cannot_be_decoded() -> None:
-    data = encoded(picture(), "PNG")
-    assert "cannot be decoded" in refusal(Image.open(BytesIO(data[:300]))).what
-
-
-@pytest.mark.parametrize("mode", ["I", "F", "I;16"])
-def test_more_than_8_bits_in_memory_are_refused(mode: str) -> None:
-    error = refusal(Image.new(mode, (640, 360)))
-    assert "more than 8 bits" in error.what
-    assert "astype('uint8')" in error.todo
-
-
-@pytest.mark.parametrize(
-    ("array", "says"),
-    [
-        (np.zeros((400, 400, 3), np.float32), "uint8"),
-        (np.zeros((400, 400, 3), np.uint16), "uint8"),
-        (np.zeros((3, 400, 400), np.uint8), "(3, 400, 400)"),
-        (np.zeros((400, 400, 1), np.uint8), "(400, 400, 1)"),
-        (np.zeros((2, 400, 400, 3), np.uint8), "(2, 400, 400, 3)"),
-        (np.zeros((), np.uint8), "()"),
-        (np.zeros((0, 400, 3), np.uint8), "400 x 0"),
-    ],
-)
-def test_arrays_that_are_no_picture(array: object, says: str) -> None:
-    assert says in refusal(array).what
-
-
-@pytest.mark.parametrize("channels", [3, 4])
-def test_arrays_that_are_views_are_read_right(channels: int) -> None:
-    array = np.random.default_rng(3).integers(0, 255, (500, 400, channels), np.uint8)
-    view = array[::-1, :, :]
-    assert opened(view).identity == opened(np.ascontiguousarray(view)).identity
-
-
-def test_an_array_whose_interface_is_broken() -> None:
-    class Odd:
-        __array_interface__ = 5
-
-    assert "no readable array" in refusal(Odd()).what
-
-
 @pytest.mark.parametrize(
     ("brand", "name"), [(b"avif", "AVIF"), (b"heic", "HEIC"), (b"mif1", "HEIC or another")]
 )
@@ -434,68 +304,6 @@ def test_a_format_that_the_provider_does_not_take() -> None:
 
 def test_a_frame_does_not_print_its_bytes() -> None:
     assert "data=" not in repr(opened(picture()))
-
-
-def test_keep_writes_once_and_heals(tmp_path: Path) -> None:
-    frame = opened(picture())
-    path = keep(frame, tmp_path / "out")
-    assert path is not None
-    assert path == tmp_path / "out" / "frames" / f"{frame.sha256}.png"
-    assert path.read_bytes() == frame.data
-    before = path.stat()
-    assert keep(frame, tmp_path / "out") == path
-    assert path.stat().st_mtime_ns == before.st_mtime_ns
-    assert path.stat().st_ino == before.st_ino
-    path.write_bytes(b"spoilt")
-    keep(frame, tmp_path / "out")
-    assert path.read_bytes() == frame.data
-    assert [found.name for found in path.parent.iterdir()] == [path.name]
-
-
-def test_keep_writes_over_what_a_killed_process_left(tmp_path: Path) -> None:
-    frame = opened(picture())
-    left = tmp_path / "frames" / f".{frame.sha256}.png.x1y2z3.tmp"
-    left.parent.mkdir()
-    left.write_bytes(b"half" * frame.size)
-    path = keep(frame, tmp_path)
-    assert path is not None
-    assert path.read_bytes() == frame.data
-    assert [found.name for found in left.parent.iterdir()] == [path.name]
-
-
-def test_keep_by_many_at_once_gives_one_whole_file(tmp_path: Path) -> None:
-    frame = opened(picture())
-    with ThreadPoolExecutor(8) as pool:
-        for path in pool.map(lambda _: keep(frame, tmp_path), range(32)):
-            assert path is not None
-            assert path.read_bytes() == frame.data
-    assert len(list((tmp_path / "frames").iterdir())) == 1
-
-
-def test_keep_has_nothing_to_do_for_an_address(tmp_path: Path) -> None:
-    assert keep(opened("https://example.com/a.png"), tmp_path) is None
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_keep_says_when_the_folder_does_not_take_files(tmp_path: Path) -> None:
-    (tmp_path / "frames").write_bytes(b"a file stands in the way")
-    with pytest.raises(FolderNotWritable, match=re.escape("frames")) as caught:
-        keep(opened(picture()), tmp_path)
-    assert caught.value.todo
-    assert str(tmp_path.parent) not in str(caught.value)
-
-
-def test_keep_leaves_nothing_half_written(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
-    frame = opened(picture())
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (frame.size - 1, hard))
-    try:
-        with pytest.raises(FolderNotWritable):
-            keep(frame, tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert list((tmp_path / "frames").iterdir()) == []
 
 
 GOOD = {kind: encoded(picture(), kind, exif=turned_by(6)) for kind in ("JPEG", "PNG")}

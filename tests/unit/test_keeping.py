@@ -296,7 +296,9 @@ def test_a_frame_of_a_run_that_only_its_sidecar_knows_stays(archive: Archive) ->
 
 def test_forgetting_takes_the_run_out_of_the_log(archive: Archive) -> None:
     row, waits = archive.run(), archive.run(State.GENERATING)
+    spent = archive.log.spending(by=("notebook", "day"))
     assert archive.prune(forget=True) == [row.run_id]
+    assert archive.log.spending(by=("notebook", "day")) == spent, "what was paid is not paid back"
     assert archive.log.find(row.run_id) is None
     assert archive.log.find(waits.run_id) is not None
     assert not archive.log.forget(waits.run_id), "what has not ended is never forgotten"
@@ -420,7 +422,8 @@ def test_prune_without_any_filter_is_refused(archive: Archive, told: Told) -> No
 
 def test_prune_says_beforehand_what_forgetting_means(archive: Archive, told: Told) -> None:
     archive.run(tags=["x"])
-    assert "would buy its clip anew" in told("prune", "--tag", "x", "--forget")[1]
+    said = told("prune", "--tag", "x", "--forget")[1]
+    assert "would buy its clip anew. What was paid for them still counts" in said
     assert "1 forgotten" in told("prune", "--tag", "x", "--forget", "--yes")[1]
 
 

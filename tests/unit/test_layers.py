@@ -29,12 +29,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("media",),
     ("request",),
     ("images", "pictures", "frame"),
-    ("choices", "own_prices", "catalogue", "run_id"),
+    ("choices", "own_prices", "catalogue", "run_id", "notebook_id"),
     ("offer",),
     ("settings", "keys"),
     ("redact", "installed"),
     ("errors", "states"),
-    ("plain",),
+    ("plain", "closing"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

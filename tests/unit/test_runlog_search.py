@@ -414,6 +414,8 @@ def test_a_page_reads_no_more_rows_than_it_must(traced: RunLog, wanted: Search) 
         ("runs_tail", lambda log: log.fitting("abcd")),
         ("runs_(money_)?notebook", lambda log: log.recent(5, notebook_id="nb")),
         ("runs_(money|created)", lambda log: log.recent(5)),
+        ("runs_fingerprint", lambda log: log.by_request("any")),
+        ("sqlite_autoindex_runs_1", lambda log: log.known(["one", "two"])),
     ],
 )
 def test_other_queries_use_their_index(traced: RunLog, index: str, ask: Any) -> None:

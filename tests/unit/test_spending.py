@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,9 +27,10 @@ from hailuo_jupyter.own_prices import with_own_prices
 from hailuo_jupyter.record import prepare
 from hailuo_jupyter.request import build
 from hailuo_jupyter.runlog import Owner, RunLog
+from hailuo_jupyter.runlog.imports import Adopted, adopt
 from hailuo_jupyter.runlog.spending import Spending, Split, spending
 from hailuo_jupyter.settings import Hailuo
-from hailuo_jupyter.states import State
+from hailuo_jupyter.states import FINAL, State
 
 DAY = 86400.0
 NOON = datetime(2026, 11, 20, 12).timestamp()  # noqa: DTZ001 - local, as days are
@@ -146,7 +148,7 @@ def test_sums_are_those_of_the_rows(
 ) -> None:
     moment = None if since is None else NOON - since * DAY
     with sqlite3.connect(log.path) as connection:
-        connection.execute("DELETE FROM runs")
+        connection.executescript("DELETE FROM runs; DELETE FROM forgotten")
     connection.close()
     for row in rows:
         _put(log.path, **row)
@@ -158,13 +160,13 @@ def test_sums_are_those_of_the_rows(
         and (moment is None or row["created"] >= moment)
     ]
     inside: dict[str, Any] = {} if here == "all" else {"in_notebook": True, "notebook_id": here}
-    with log._reading() as connection:
 
-        def sums(*by: Split) -> dict[tuple[str | None, ...], Spending]:
+    def sums(*by: Split) -> dict[tuple[str | None, ...], Spending]:
+        with log._reading() as connection:
             return spending(connection, "living".__eq__, by=by, since=moment, **inside)
 
-        whole = sums().get((), Spending())
-        split = sums("notebook", "provider", "day")
+    whole = sums().get((), Spending())
+    split = sums("notebook", "provider", "day")
     assert whole.runs == len(wanted)
     assert whole.total == pytest.approx(sum(map(amount, wanted)))
     assert whole.charged == sum(row["cost_actual"] or 0 for row in wanted)
@@ -172,6 +174,10 @@ def test_sums_are_those_of_the_rows(
     assert sum(split.values(), Spending()) == whole
     days = {datetime.fromtimestamp(row["created"]).strftime("%Y-%m-%d") for row in wanted}  # noqa: DTZ006
     assert {key[2] for key in split} == days
+    # What was spent stays spent, whatever is forgotten of it.
+    ended = [row.run_id for row in log.recent() if row.state in FINAL]
+    assert all(map(log.forget, ended))
+    assert (sums().get((), Spending()), sums("notebook", "provider", "day")) == (whole, split)
 
 
 @pytest.mark.parametrize("by", [(), ("provider",), ("day",), ("notebook",)])
@@ -185,8 +191,12 @@ def test_sums_read_an_index_and_no_record(
         connection.set_trace_callback(statements.append)
         spending(connection, bool, by=by, notebook_id="n", in_notebook=in_notebook, since=since)
         connection.set_trace_callback(None)
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {statements[-1]}").fetchall()
-    assert "COVERING INDEX runs_money" in plan[0][-1], plan
+        plans = [
+            connection.execute(f"EXPLAIN QUERY PLAN {each}").fetchall()[0][-1]
+            for each in statements[-2:]
+        ]
+    assert "COVERING INDEX runs_money" in plans[0], plans
+    assert plans[1].startswith("SCAN forgotten"), plans
 
 
 def test_runs_that_a_history_could_tell_more_of(log: RunLog, put: Put) -> None:
@@ -201,6 +211,35 @@ def test_runs_that_a_history_could_tell_more_of(log: RunLog, put: Put) -> None:
     put(run_id="named", job_id="j", provider="aimlapi")
     assert log.known_jobs("aimlapi", ["j", "k"]) == {"j": "named"}
     assert not log.known_jobs("segmind", ["j"])
+
+
+def test_what_is_forgotten_counts_on_and_tells_nothing_else(log: RunLog) -> None:
+    origin = {"notebook_id": "nb", "notebook_path": "nb.ipynb"}
+    made = prepare(build("a secret heron", SEGMIND, options={}), origin=origin, note="a secret")
+    for state in (State.SUBMITTING, State.SUBMITTED, State.FAILED):
+        made = made.moved(state, job={"id": "a-job"})
+    log.insert(made, folder=Path("out"), kind="k", owner=None)
+    limits = Hailuo(budget_day_usd=9.0, budget_notebook_usd=9.0)
+
+    def told() -> tuple[Any, ...]:
+        now = time.time()
+        return (
+            costs.report(log, limits, now, notebook=None),
+            costs.report(log, limits, now, notebook=("nb",)),
+            log.known_jobs("segmind", ["a-job", "another"]),
+        )
+
+    before = told()
+    assert before[0].whole.estimated > 0
+    assert log.forget(made.run_id)
+    assert log.find(made.run_id) is None
+    assert told() == before
+    assert not log.forget(made.run_id)
+    with log._reading() as connection:
+        assert "secret" not in repr(connection.execute("SELECT * FROM forgotten").fetchall())
+    # Back from a notebook that has its record, it counts once.
+    assert adopt(made, Path("out"), log, clip_here=False) is Adopted.NEW
+    assert told() == before
 
 
 # ── budgets ────────────────────────────────────────────────────────────────────────────────────

@@ -56,6 +56,12 @@ def _resume(read: Line, ip: Any) -> None:
             f"{sum(lost)} run(s) of this notebook are unconfirmed; the providers' histories are asked "
             "in the background, and what is found there is watched and fetched."
         )
+    if alone := engine.left_alone:
+        say(
+            f"{len(alone)} run(s) are left alone, since a newer version of hailuo-jupyter wrote them: "
+            f"{', '.join(alone[:5])}{', …' if len(alone) > 5 else ''}. Install the newest version to go "
+            "on with them."
+        )
     if not taken:
         say("Nothing waits to be watched or fetched.")
         return

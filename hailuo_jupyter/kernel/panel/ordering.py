@@ -11,6 +11,7 @@ from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.order import Placed
 from hailuo_jupyter.kernel import generate
 from hailuo_jupyter.kernel.generate import Wish
+from hailuo_jupyter.kernel.words import harmless
 from hailuo_jupyter.settings import Hailuo
 
 
@@ -55,4 +56,5 @@ def words(placed: Sequence[Placed]) -> str:
             f"This notebook has this request already: run {', '.join(there)}, shown below. Nothing "
             "was paid for it now; its New take button buys another clip."
         )
+    said += [harmless(each.remark) for each in placed if each.remark]
     return " ".join(said)

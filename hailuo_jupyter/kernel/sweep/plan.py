@@ -20,6 +20,7 @@ from hailuo_jupyter.kernel import generate, origin
 from hailuo_jupyter.kernel.generate import Wish
 from hailuo_jupyter.kernel.sweep.grid import Grid, wish_at
 from hailuo_jupyter.kernel.sweep.total import Total, total
+from hailuo_jupyter.kernel.words import harmless
 from hailuo_jupyter.offer import Price
 from hailuo_jupyter.runlog import RunLog
 from hailuo_jupyter.settings import Hailuo
@@ -73,7 +74,8 @@ class Plan:
     parallel
         Most runs under way at once at a provider.
     remark
-        What has to be said aloud about the choice of provider.
+        What has to be said aloud: about the choice of provider, and about runs of other notebooks
+        that serve.
     """
 
     sweep: str
@@ -211,7 +213,7 @@ def make(
         look(engine, part)
     return Plan(
         sweep, shape, parts, common.count, common.new, output, digest,
-        settings.sweep_parallel, remark,
+        settings.sweep_parallel, "\n".join(filter(None, (remark, _found(parts)))),
     )  # fmt: skip
 
 
@@ -219,9 +221,16 @@ def look(engine: Engine, part: Part) -> None:
     """Find out how many runs a part lacks; what stands in its way is its problem."""
     part.problem, part.left = None, 0
     try:
-        part.left = engine.lacks(part.order)
+        part.order, part.left = engine.look_for(part.order)
     except NotBought as error:
         part.problem = error
+
+
+def _found(parts: Sequence[Part]) -> str:
+    """Say where runs come from whose notebook went by another id."""
+    said = [each for part in parts for each in part.order.found.values()]
+    more = f" So is it with {len(said) - 1} more." if len(said) > 1 else ""
+    return harmless(said[0]) + more if said else ""
 
 
 def _digest(orders: Sequence[Order], shape: Shape, count: int, new: bool) -> str:

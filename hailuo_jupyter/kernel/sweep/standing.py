@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.kernel.sweep.plan import log_for
@@ -17,7 +18,7 @@ _LOST = frozenset({State.UNCONFIRMED, State.EXPIRED})
 
 def ids(
     engine: Engine, provider: str, notebook_id: str | None, fingerprint: str,
-    *, sweep: str, count: int, new: bool,
+    *, sweep: str, count: int, new: bool, others: Iterable[str] = (),
 ) -> list[str]:  # fmt: skip
     """Give the ids of a point's runs: those with a clip or on their way to one, and failures.
 
@@ -31,8 +32,11 @@ def ids(
         The sweep; where it buys all anew, only its own runs count.
     count
         How many are wanted.
+    others
+        Ids of runs that count though their notebook went by another id.
     """
-    found = log_for(engine, provider == "demo").by_fingerprint(notebook_id, fingerprint)
+    log = log_for(engine, provider == "demo")
+    found = [*log.by_fingerprint(notebook_id, fingerprint), *log.rows([*others])]
     ours = [row for row in found if not new or row.record.sweep == sweep]
     good = [row for row in ours if _serves(row)]
     rest = [

@@ -55,6 +55,7 @@ class Sweep:
             part.runs = standing.ids(
                 self.engine, part.provider, part.order.origin.notebook_id,
                 part.order.request.fingerprint, sweep=plan.sweep, count=plan.count, new=plan.new,
+                others=part.order.found,
             )  # fmt: skip
         self._plan = plan
 

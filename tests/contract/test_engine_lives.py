@@ -1,0 +1,104 @@
+"""Runs that a process has in hand: which it takes up, which it leaves alone, and that they leave."""
+
+from __future__ import annotations
+
+import pytest
+
+from hailuo_jupyter.engine.process import shut_down
+from hailuo_jupyter.errors import RunLogError
+from hailuo_jupyter.kernel.commands import running
+from hailuo_jupyter.kernel.options import read
+from hailuo_jupyter.runlog import Row, RunLog
+from hailuo_jupyter.settings import Hailuo
+
+from .conftest import Lab, eventually
+
+
+def as_a_newer_version_wrote_it(lab: Lab, run_id: str) -> Row:
+    """Have the log hold a run in a form that is not known yet; its process is dead."""
+    with RunLog(lab.log) as log:
+        with log.exclusive() as connection:
+            connection.execute(
+                "UPDATE runs SET owner = 'dead', "
+                "record_json = replace(record_json, 'hailuo-run/1', 'hailuo-run/2') "
+                "WHERE run_id = ?",
+                (run_id,),
+            )
+        return log.get(run_id)
+
+
+def test_what_a_newer_version_wrote_is_left_alone_and_keeps_nobody(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = lab.engine()
+    runs = [lab.place(first, f"cat {number}") for number in range(3)]
+    eventually(lambda: all(run.record.job.id for run in runs))
+    first.stop()
+    newer = runs[1].run_id
+    before = as_a_newer_version_wrote_it(lab, newer)
+    second = lab.engine()
+    assert [run.run_id for run in second.resume()] == [runs[0].run_id, runs[2].run_id]
+    assert second.left_alone == (newer,)
+    for run in (runs[0], runs[2]):
+        assert second.run(run.run_id).wait(30).clip is not None
+    # Who waits for it is told, and no later look says it all again.
+    with pytest.raises(RunLogError, match="written by a newer version") as caught:
+        second.run(newer).wait(30)
+    assert "newest version" in caught.value.todo
+    second.resume()
+    (told,) = [each for each in caplog.messages if newer in each]
+    assert told == (
+        f"Run {newer} was written by a newer version of hailuo-jupyter. It is left alone. "
+        "Install the newest version."
+    )
+    assert second.logs()[0].get(newer) == before
+
+
+def test_a_cell_whose_run_a_newer_version_wrote_buys_nothing(lab: Lab) -> None:
+    first = lab.engine()
+    run = lab.place(first)
+    eventually(lambda: run.record.job.id)
+    first.stop()
+    as_a_newer_version_wrote_it(lab, run.run_id)
+    with pytest.raises(RunLogError, match=f"Run {run.run_id} was written by a newer version"):
+        lab.place(lab.engine())
+    assert lab.submits() == 1
+
+
+def test_who_resumes_is_told_what_a_newer_version_wrote(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = lab.engine()
+    run = lab.place(first)
+    eventually(lambda: run.record.job.id)
+    first.stop()
+    as_a_newer_version_wrote_it(lab, run.run_id)
+    Hailuo.clear_instance()
+    Hailuo.instance().run_log = str(lab.log)
+    try:
+        running.DO["resume"](read([], ()), None)
+    finally:
+        shut_down()
+        Hailuo.clear_instance()
+    assert capsys.readouterr().out == (
+        "1 run(s) are left alone, since a newer version of hailuo-jupyter wrote them: "
+        f"{run.run_id}. Install the newest version to go on with them.\n"
+        "Nothing waits to be watched or fetched.\n"
+    )
+
+
+def test_a_life_that_has_ended_leaves_nothing_behind(lab: Lab) -> None:
+    engine = lab.engine()
+    lives = engine._lives
+    run = lab.place(engine)
+    assert engine.runs_in_hand() == [run]
+    run.wait(30)
+    eventually(lambda: not lives._going)
+    assert (lives._tasks, lives._hands, lives._kept) == ({}, {}, set())
+    assert engine.runs_in_hand() == []
+    assert run.done
+    # It begins anew where the clip was deleted, and leaves again.
+    (lab.clips / f"{run.run_id}.mp4").unlink()
+    assert lab.place(engine) == run
+    assert run.wait(30).clip is not None
+    eventually(lambda: not lives._going)

@@ -1,0 +1,22 @@
+"""Segmind's adapter at its usual addresses, and answers for it to read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hailuo_jupyter import catalogue
+from hailuo_jupyter.providers.base import Reply
+from hailuo_jupyter.providers.segmind import Segmind
+
+SEGMIND = catalogue.provider("segmind")
+API, STORAGE = "https://api.segmind.com", "https://workflows-api.segmind.com"
+WIRE = Segmind(SEGMIND, {"api": API, "storage": STORAGE, "history": "https://history.example"})
+JOB = "0f8fad5b-d9cb-469f-a165-70867728950e"
+FIRST, LAST = "https://pictures.example/first.png", "https://pictures.example/last.png"
+CLIP = "https://images.segmind.com/generations/clip.mp4"
+
+
+def reply(status: int = 200, body: Any = None, **headers: str) -> Reply:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Reply(status, {name.replace("_", "-"): text for name, text in headers.items()}, content)
