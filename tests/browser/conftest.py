@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from held import holding
 from lab import PATIENCE, Lab, Server
 from leaks import Watch
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -108,15 +109,10 @@ def open_lab(browser: Browser, server: Server) -> Iterator[Callable[..., Lab]]:
     assert not [problem for window in windows for problem in window.problems]
 
 
-#: Longer than any job takes, in seconds of the simulator's clock.
-_HELD_S = 10_000.0
-
-
 @pytest.fixture
 def let_go(simulator: Simulator, name: str) -> Callable[[], object]:
-    """Have the test's first job go on until this is called: a busy machine might miss its live card."""
-    simulator.fault("seconds", count=1, prompt=name, seconds=_HELD_S)
-    return lambda: simulator.advance(_HELD_S)
+    """Hold the test's first job until this is called."""
+    return holding(simulator, name)
 
 
 @pytest.fixture

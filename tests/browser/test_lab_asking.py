@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from held import holding
 from lab import Lab, Server
 from playwright.sync_api import Browser, Locator, expect
 
@@ -19,7 +20,7 @@ INSERT = "from hailuo_jupyter.kernel.bridge import insert_below\nprint(insert_be
 def lab(browser: Browser, server: Server, simulator: Simulator) -> Iterator[Lab]:
     """A notebook whose second cell's run has completed while one listened."""
     path = server.write("asking.ipynb", [LOAD, RUN, INSERT.format(None), "2"])
-    simulator.fault("seconds", count=1, seconds=10_000.0)  # its live card is to be seen
+    let_go = holding(simulator, RUN.splitlines()[1])
     with Lab(browser, server, path, several=True) as opened:
         opened.run(0)
         opened.js(
@@ -30,7 +31,7 @@ def lab(browser: Browser, server: Server, simulator: Simulator) -> Iterator[Lab]
         )
         opened.run(1)
         expect(opened.output(1).locator(".hailuo-mod-live .hailuo-card")).to_be_visible()
-        simulator.advance(10_000.0)
+        let_go()
         opened.until_state("completed", 1)
         yield opened
         assert opened.problems == []
