@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 import hailuo_jupyter
 from hailuo_jupyter.kernel.complete import make_matcher
@@ -14,7 +15,8 @@ from hailuo_jupyter.kernel.complete import make_matcher
 
 @pytest.fixture(scope="module")
 def shell() -> Iterator[Any]:
-    shell = InteractiveShell.instance()
+    # Without the history file of whoever runs the tests, which others may be writing just now.
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     # Jedi takes seconds to load, and guesses at nothing that is asked here.
     shell.Completer.use_jedi = False
     yield shell
