@@ -123,6 +123,10 @@ class Engine(RunReader):
         order, lacking = placing.looked_for(order, desk.log, self._clock.wall())
         if lacking:
             placing.get_ready(order, self.wires)
+        return self._loop.do(lambda: self._serve(order, desk))
+
+    def _serve(self, order: Order, desk: Desk) -> list[Placed]:
+        """Buy what an order lacks, and see to it that each of its runs is worked on."""
         decided, rows = placing.buy(order, desk, self._settings, self._clock.wall())
         kept = sorted(decided.kept, key=lambda each: each[1])  # the oldest first
         placed = [
