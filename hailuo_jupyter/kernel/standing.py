@@ -218,9 +218,11 @@ class Standing:
             return ""
         if state in {State.PREPARED, State.UPLOADING}:
             return "Nothing is sent yet; run.cancel() still stops it."
+        # A line in each state, so that nothing moves when one follows another.
+        if state is State.SUBMITTING:
+            return "The request is on its way; it is sent once."
         paid = "free" if self._record.cost.kind == "free" else "paid for"
         if state is State.DOWNLOADING:
-            # As long as the line before it, so that nothing moves.
             return f"{title} has made the clip; it is {paid} and is being fetched."
         if state not in AT_PROVIDER:
             return ""

@@ -216,6 +216,7 @@ def test_what_can_be_stopped_and_what_cannot() -> None:
     assert f"{cannot} free" in shown(shown_row(State.QUEUED, provider="demo")).hint
     can = shown(shown_row(State.QUEUED), can_cancel=True).hint
     assert can == "run.cancel() stops it at Segmind."
+    assert shown(shown_row(State.SUBMITTING)).hint.startswith("The request is on its way")
     fetched = shown(shown_row(State.DOWNLOADING)).hint
     assert fetched == "Segmind has made the clip; it is paid for and is being fetched."
 

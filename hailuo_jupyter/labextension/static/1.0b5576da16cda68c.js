@@ -62,6 +62,7 @@
   display: flex;
   align-items: center;
   gap: 4px;
+  margin-left: 6px;
   color: var(--jp-ui-font-color1);
   font-family: var(--jp-ui-font-family);
   font-size: var(--jp-ui-font-size1);
@@ -108,7 +109,7 @@
   background: var(--jp-layout-color2);
 }
 
-.hailuo-stars-group > label:focus-within {
+.hailuo-stars-group > label:has(input:focus-visible) {
   outline: 2px solid var(--jp-brand-color1);
 }
 
