@@ -13,7 +13,7 @@ import { clipLink } from './links';
 import { names, recordsOf } from './records';
 import type { RunRecord } from './records';
 import { text } from './repair';
-import { icon } from './runs/icon';
+import { icon, iconUrl } from './runs/icon';
 
 const CATEGORY = 'Hailuo';
 
@@ -94,7 +94,8 @@ export function addCommands(app: JupyterFrontEnd, parts: Parts): void {
   for (const command of Object.values(COMMANDS).filter(id => commands.hasCommand(id))) {
     palette?.addItem({ command, category: CATEGORY, args: { isPalette: true } });
   }
-  launcher?.add({ command: COMMANDS.create, category: 'Notebook', rank: 100 });
+  const created = { command: COMMANDS.create, category: 'Notebook', rank: 100 };
+  launcher?.add({ ...created, kernelIconUrl: iconUrl });
 }
 
 /** Give the first run that the active cell shows. */

@@ -1,4 +1,8 @@
-/** A contact sheet: its clips play, without sound, while the pointer or the focus is on them. */
+/**
+ * A contact sheet: its clips play, without sound, while the pointer or the focus is on them.
+ *
+ * Their controls would cover a small picture, so there are none until a clip has the focus.
+ */
 
 import type { IDisposable } from '@lumino/disposable';
 
@@ -28,6 +32,8 @@ export class HoverPlay implements IDisposable {
     const on = (type: string, heard: () => void): void =>
       video.addEventListener(type, heard, { signal });
     let [over, focused] = [false, false];
+    video.controls = video === document.activeElement;
+    video.tabIndex = 0;
     const stop = (): void => {
       if (!over && !focused) {
         video.pause();
@@ -48,7 +54,8 @@ export class HoverPlay implements IDisposable {
       stop();
     });
     on('focus', () => {
-      // By keyboard: a click is for the native controls.
+      video.controls = true;
+      // By keyboard: after a click it is the native controls that are used.
       if (video.matches(':focus-visible')) {
         focused = true;
         begin();
@@ -56,6 +63,7 @@ export class HoverPlay implements IDisposable {
     });
     on('blur', () => {
       focused = false;
+      video.controls = false;
       stop();
     });
   }

@@ -75,6 +75,9 @@ export class RunRenderer extends Panel implements IRenderMime.IRenderer, CardHos
     const many = compares(model.data) || sweepOf(model.data) !== null;
     const alone = records.length === 1 && !this._inForm && !many;
     this._twin.show({ html: text(model.data[HTML]), records, alone, many });
+    if (this._inForm) {
+      this._twin.drawNow(); // it takes a card's place before a person's eyes
+    }
     this._renderCard(model);
     this._hear(records);
     return Promise.resolve();

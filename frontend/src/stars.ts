@@ -2,23 +2,15 @@
 
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
-import { ratingOf } from './runs/entries';
+import { askedByClick, askedByKey, BEST, ratingWords } from './rating';
 import type { Ratings } from './ratings';
 import type { RunRecord } from './records';
-
-const MOST = 5;
+import { ratingOf } from './runs/entries';
 
 /** Arrow keys pass the stars in between, which nobody means. */
 const SETTLE_MS = 500;
 
-const STEPS: Readonly<Record<string, number>> = {
-  ArrowRight: 1,
-  ArrowDown: 1,
-  ArrowLeft: -1,
-  ArrowUp: -1,
-  Home: -MOST,
-  End: MOST
-};
+const HOW = 'Choose the present number again, or press Delete, to take the rating back.';
 
 const READ_ONLY =
   'To rate, start the notebook’s kernel and run %load_ext hailuo_jupyter: ' +
@@ -31,13 +23,22 @@ export class Stars implements IDisposable {
   /**
    * @param record - The run.
    * @param ratings - Where a rating goes.
+   * @param compact - Whether they stand among many, where there is no room for a name.
    */
-  constructor(record: RunRecord, ratings: Ratings) {
+  constructor(record: RunRecord, ratings: Ratings, compact = false) {
     this._id = record.run_id;
     this._kept = this._rating = ratingOf(record);
     this._ratings = ratings;
-    this.node.className = 'hailuo-stars';
-    this.node.addEventListener('keydown', event => this._onKey(event));
+    this.node.className = compact ? 'hailuo-stars hailuo-mod-compact' : 'hailuo-stars';
+    this._group.className = 'hailuo-stars-group';
+    this._group.addEventListener('keydown', event => this._onKey(event));
+    if (!compact) {
+      const name = document.createElement('span');
+      name.setAttribute('aria-hidden', 'true'); // the group has a longer one
+      name.textContent = 'Rating';
+      this.node.append(name);
+    }
+    this.node.append(this._group);
     ratings.changed.connect(this._draw, this);
     this._draw();
   }
@@ -56,102 +57,90 @@ export class Stars implements IDisposable {
   }
 
   private _draw(): void {
-    this._rating = this._wanted ?? this._kept;
-    if (this._ratings.send) {
-      this._drawGroup();
-    } else {
-      this._drawText();
-    }
-  }
-
-  private _drawText(): void {
-    const said = this._rating === null ? 'Not rated' : `Rated ${this._rating} of ${MOST}`;
-    this.node.removeAttribute('aria-labelledby');
-    this.node.setAttribute('role', 'img');
-    this.node.setAttribute('aria-label', `${said}. ${READ_ONLY}`);
-    this.node.title = `${said}. ${READ_ONLY}`;
-    this.node.replaceChildren(starText(this._rating ?? 0));
+    this._rating = this._wanted === undefined ? this._kept : this._wanted;
+    const taken = this._ratings.send !== null;
+    this._group.setAttribute('role', taken ? 'radiogroup' : 'img');
+    const marks = Array.from({ length: BEST + 1 }, (_, value) => {
+      const mark = document.createElement(taken ? 'label' : 'span');
+      if (taken) {
+        mark.append(this._radio(value));
+      }
+      const sign = document.createElement('span');
+      sign.setAttribute('aria-hidden', 'true');
+      mark.append(sign);
+      return mark;
+    });
+    this._group.replaceChildren(...marks);
+    groups++;
+    this._fill();
   }
 
   /** Radio buttons, so that keys and screen readers know what to do. */
-  private _drawGroup(): void {
-    const name = `hailuo-rating-${groups++}`;
-    this.node.setAttribute('role', 'radiogroup');
-    this.node.setAttribute('aria-label', `Rating of run ${this._id}`);
-    this.node.title = '';
-    const labels = Array.from({ length: MOST + 1 }, (_, value) => {
-      const label = document.createElement('label');
-      const radio = document.createElement('input');
-      radio.type = 'radio';
-      radio.name = name;
-      radio.value = String(value);
-      radio.checked = value === this._rating;
-      radio.setAttribute('aria-label', value === 1 ? '1 star' : `${value} stars`);
-      radio.addEventListener('change', () => this._choose(value));
-      label.title = `${value} of ${MOST}`;
-      const mark = document.createElement('span');
-      mark.setAttribute('aria-hidden', 'true');
-      mark.textContent = '0';
-      label.append(radio, mark);
-      return label;
-    });
-    this.node.replaceChildren(...labels);
-    this._fill();
+  private _radio(value: number): HTMLInputElement {
+    const radio = document.createElement('input');
+    radio.type = 'radio';
+    radio.name = `hailuo-rating-${groups}`;
+    radio.value = String(value);
+    radio.setAttribute('aria-label', value === 1 ? '1 star' : `${value} stars`);
+    // A radio button that is chosen already tells of a click, but of no change.
+    radio.addEventListener('click', () => this._choose(askedByClick(value, this._rating)));
+    return radio;
   }
 
-  /** As radio buttons do by themselves; but without going round, and with keys for both ends. */
   private _onKey(event: KeyboardEvent): void {
-    const radios = Array.from(this.node.querySelectorAll('input'));
+    const radios = this._radios();
     const at = radios.indexOf(event.target as HTMLInputElement);
-    const step = STEPS[event.key];
-    if (at >= 0 && step !== undefined) {
+    const asked = at < 0 ? undefined : askedByKey(event.key, at);
+    if (asked !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       event.stopPropagation();
-      const next = radios[Math.max(0, Math.min(at + step, MOST))];
-      next.focus();
-      if (!next.checked) {
-        next.checked = true;
-        this._choose(radios.indexOf(next));
-      }
+      radios[asked ?? at].focus();
+      this._choose(asked);
     }
   }
 
-  private _choose(value: number): void {
-    this._rating = this._wanted = value;
+  private _choose(asked: number | null): void {
+    if (asked !== this._rating) {
+      this._rating = this._wanted = asked;
+      clearTimeout(this._timer);
+      this._timer = setTimeout(() => this._sendNow(), SETTLE_MS);
+    }
     this._fill();
-    clearTimeout(this._timer);
-    this._timer = setTimeout(() => this._sendNow(), SETTLE_MS);
   }
 
   private _sendNow(): void {
     clearTimeout(this._timer);
-    if (this._wanted !== null) {
+    if (this._wanted !== undefined) {
       this._ratings.send?.(this._id, this._wanted);
-      this._wanted = null;
+      this._wanted = undefined;
     }
   }
 
   private _fill(): void {
-    this.node.querySelectorAll('label').forEach((label, value) => {
-      const [mark] = label.getElementsByTagName('span');
-      if (value > 0) {
-        mark.textContent = value <= (this._rating ?? 0) ? '★' : '☆';
-      }
-      label.classList.toggle('hailuo-mod-chosen', value === this._rating);
+    const said = ratingWords(this._rating);
+    const taken = this._ratings.send !== null;
+    const name = taken ? `Rating of run ${this._id}` : `${said}. ${READ_ONLY}`;
+    this._group.setAttribute('aria-label', name);
+    this._group.title = taken ? `${said}. ${HOW}` : name;
+    this._radios().forEach((radio, value) => (radio.checked = value === this._rating));
+    Array.from(this._group.children).forEach((mark, value) => {
+      const sign = value === 0 ? '0' : value <= (this._rating ?? 0) ? '★' : '☆';
+      mark.querySelector('span')?.replaceChildren(sign);
+      mark.classList.toggle('hailuo-mod-chosen', value === this._rating);
     });
+  }
+
+  private _radios(): HTMLInputElement[] {
+    return Array.from(this._group.querySelectorAll('input'));
   }
 
   private readonly _id: string;
   private readonly _ratings: Ratings;
-  /** What the record holds, and what is shown. */
+  private readonly _group = document.createElement('div');
+  /** What the record holds, what is shown, and what is still to be sent. */
   private readonly _kept: number | null;
   private _rating: number | null;
-  private _wanted: number | null = null;
+  private _wanted: number | null | undefined;
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _isDisposed = false;
-}
-
-/** Write a rating as stars, for the eye. */
-export function starText(rating: number): string {
-  return '★'.repeat(rating) + '☆'.repeat(MOST - rating);
 }

@@ -62,7 +62,7 @@ function option(stream: Stream): string | null {
 /** Camera commands are words in brackets, such as [Pan left] or [Push in, Tilt up]. */
 function prompt(stream: Stream): string | null {
   if (stream.match(/^\[[A-Za-z][A-Za-z ,]*\]/)) {
-    return 'atom';
+    return 'string.special';
   }
   stream.next();
   stream.match(/^[^[{}]+/);

@@ -110,21 +110,20 @@ export class Twin implements IDisposable {
     carriedOn?.();
   }
 
-  /** Put each run's buttons at the end of its part of the twin. */
+  /** Put each run's buttons at the end of its part of the twin; among many, its stars alone. */
   private _addActions(node: HTMLElement, { html, records, alone, many }: Drawing): void {
     this._stars.splice(0).forEach(each => each.dispose());
     const parts = Array.from(node.firstElementChild?.children ?? []);
-    const acted = many ? [] : records.filter(settled);
-    acted.forEach(record => {
-      const bar = toolbar(record, clipLink(html, record.run_id), alone, this._place);
-      if (record.state === 'completed') {
-        const stars = new Stars(record, this._ratings);
-        this._stars.push(stars);
-        bar.append(stars.node);
+    for (const record of records.filter(settled)) {
+      if (many) {
+        clipOf(node, record.run_id)?.after(...this._rated(record, true));
+        continue;
       }
+      const bar = toolbar(record, clipLink(html, record.run_id), alone, this._place);
+      bar.append(...this._rated(record));
       const part = parts.length === records.length ? parts[records.indexOf(record)] : node;
       part.append(bar);
-    });
+    }
     for (const box of node.querySelectorAll<HTMLElement>('[style*="overflow"]')) {
       if (/auto|scroll/.test(box.style.overflowX + box.style.overflowY)) {
         box.tabIndex = 0; // so that it scrolls by keyboard
@@ -133,6 +132,16 @@ export class Twin implements IDisposable {
     for (const video of node.querySelectorAll('video')) {
       video.setAttribute('aria-label', video.title || 'Clip');
     }
+  }
+
+  /** Give a run's stars; none where there is no clip to be rated. */
+  private _rated(record: RunRecord, compact = false): HTMLElement[] {
+    if (record.state !== 'completed') {
+      return [];
+    }
+    const stars = new Stars(record, this._ratings, compact);
+    this._stars.push(stars);
+    return [stars.node];
   }
 
   private readonly _home: Panel;
@@ -165,6 +174,12 @@ function player(node: HTMLElement, records: readonly RunRecord[]): IDisposable |
   return step;
 }
 
+/** Find the clip of a run, or its picture, where many stand together. */
+function clipOf(node: HTMLElement, id: string): Element | null {
+  const named = `video[title="Clip of run ${id}"], img[alt="One picture of the clip of run ${id}"]`;
+  return node.querySelector(named);
+}
+
 function length(record: RunRecord): number {
   const found = names(record.clip)?.duration_s;
   return typeof found === 'number' && Number.isFinite(found) && found > 0 ? found : 0;
@@ -177,8 +192,9 @@ function length(record: RunRecord): number {
  * @returns What is left to be done when the other one is on the page.
  */
 function carryOver(before: HTMLElement, after: HTMLElement): () => void {
-  const stops = 'a[href], button, input, summary, video, [tabindex="0"]';
-  const at = Array.from(before.querySelectorAll(stops)).indexOf(document.activeElement as Element);
+  const focused = document.activeElement;
+  const at = stopsOf(before).indexOf(focused as HTMLElement);
+  const nth = alike(before, focused).indexOf(focused as HTMLElement);
   const playing: HTMLVideoElement[] = [];
   const [old, fresh] = [before, after].map(node => Array.from(node.querySelectorAll('video')));
   for (const video of old.filter(each => each.currentTime > 0)) {
@@ -197,9 +213,26 @@ function carryOver(before: HTMLElement, after: HTMLElement): () => void {
   return () => {
     playing.forEach(video => void video.play().catch(() => undefined));
     if (at >= 0) {
-      after.querySelectorAll<HTMLElement>(stops)[at]?.focus({ preventScroll: true });
+      // By what it is: in a sheet that grows, another clip's stops may have come before it.
+      const same = alike(after, focused)[nth] ?? stopsOf(after)[at];
+      same?.focus({ preventScroll: true });
     }
   };
+}
+
+function stopsOf(node: HTMLElement): HTMLElement[] {
+  const stops = 'a[href], button, input, summary, video, [tabindex="0"]';
+  return Array.from(node.querySelectorAll<HTMLElement>(stops));
+}
+
+/** Give the stops of a twin that are for the same as one of another twin, such as a run's third star. */
+function alike(node: HTMLElement, stop: Element | null): HTMLElement[] {
+  const use = (each: Element): string => {
+    const whose = each.closest('[role][aria-label]')?.getAttribute('aria-label');
+    const which = each.matches('input') ? each.getAttribute('value') : each.textContent;
+    return JSON.stringify([each.tagName, whose, each.getAttribute('title'), which]);
+  };
+  return stop ? stopsOf(node).filter(each => use(each) === use(stop)) : [];
 }
 
 /** A clip's address without what the server adds to it, which is another each time. */

@@ -148,7 +148,7 @@ test('options, values, variables and camera commands differ', () => {
     ['not', null],
     ['}}', 'escape'],
     ['. ', null],
-    ['[Pan left, Zoom in]', 'atom'],
+    ['[Pan left, Zoom in]', 'string.special'],
     [' --mode ', null],
     ['[1]', null]
   ]);

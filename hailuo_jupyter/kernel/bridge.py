@@ -15,7 +15,7 @@ import contextvars
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +114,11 @@ class Bridge:
             return False
         self._send("insert", client=client, text=text, cell=cell_id)
         return True
+
+    def shows(self, runs: tuple[str, ...]) -> None:
+        """Take in an output of the running cell's (see the module's function)."""
+        notebook = origin.notebook()
+        self._in_turn(lambda: self._open.shows(notebook, runs))
 
     # ── the comm ───────────────────────────────────────────────────────────────────────────────
 
@@ -256,6 +261,18 @@ def follow(engine: Engine) -> None:
     """Have the bridge, if there is one, hear of an engine's runs."""
     if _bridge is not None:
         _bridge.follow(engine)
+
+
+def shows(runs: Sequence[str]) -> None:
+    """Have an output that nobody keeps up drawn anew when one of its runs changes, as by a rating.
+
+    Parameters
+    ----------
+    runs
+        Their ids, in the output's order. It is the running cell's.
+    """
+    if _bridge is not None:
+        _bridge.shows(tuple(runs))
 
 
 def remark(speaker: object) -> str:

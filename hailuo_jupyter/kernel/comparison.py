@@ -11,7 +11,7 @@ from hailuo_jupyter import media
 from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import ClipError, OptionError
-from hailuo_jupyter.kernel import origin
+from hailuo_jupyter.kernel import bridge, origin
 from hailuo_jupyter.kernel.bundle import MIME, line, templates
 from hailuo_jupyter.kernel.compare import LEAST, MOST, lines_of
 from hailuo_jupyter.kernel.origin import Audience
@@ -61,6 +61,8 @@ def compare(*runs: Run | str | Iterable[Run | str]) -> None:
     from IPython.display import display
 
     display(data, raw=True)  # type: ignore[no-untyped-call]
+    bridge.follow(engine)
+    bridge.shows(ids)
 
 
 def _flat(runs: Iterable[Run | str | Iterable[Run | str]]) -> Iterable[Run | str]:

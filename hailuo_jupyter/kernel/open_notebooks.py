@@ -83,6 +83,11 @@ class OpenNotebooks:
             "bundles": _bundles(engine, behind, notebook.folder),
         }
 
+    def shows(self, notebook: Notebook, runs: tuple[str, ...]) -> None:
+        """Take in that an output shows runs, in a notebook that a front end has told of."""
+        if (place := self._open.get(notebook.id)) is not None:
+            place.shown.setdefault(runs, False)
+
     def news(self, row: Row, engine: Engine | None) -> Iterator[dict[str, Any]]:
         """Give what is to be said of a run that has changed, for each notebook it concerns."""
         record = json.loads(row.record_json)

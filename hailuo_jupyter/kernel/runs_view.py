@@ -254,7 +254,7 @@ def asked(record: Record) -> dict[str, str]:
     said["prompt optimizer"] = f"optimizer {'on' if request.prompt_optimizer else 'off'}"
     for name, frame in (("first frame", request.first_frame), ("last frame", request.last_frame)):
         said[name] = f"{name} {_frame(frame)}" if frame else f"no {name}"
-    said["sweep"] = f"sweep {record.sweep}" if record.sweep else "no sweep"
+    said["sweep"] = record.sweep or "no sweep"
     said["parent"] = f"repeats {record.parent}" if record.parent else "no parent"
     return {name: shortened(harmless(value), 60) for name, value in said.items()}
 

@@ -191,7 +191,10 @@ class Standing:
         """Up to three sentences: what happened, what it means for the money, what to do."""
         problem, title = self._record.problem, self._provider.title
         if problem is not None:
-            parts = (problem.what, problem.money, problem.todo)
+            # The demo's wire is a provider's, whose history there is to be looked at.
+            free = self._record.cost.kind == "free" and self._row.state is State.FAILED
+            money = "There is no clip, and nothing was paid: the demo is free."
+            parts = (problem.what, money if free else problem.money, problem.todo)
             return tuple(harmless(part) for part in parts if part.strip())
         if self._overdue:
             due = self._clock(self.began + self._deadline_s)
@@ -215,11 +218,16 @@ class Standing:
             return ""
         if state in {State.PREPARED, State.UPLOADING}:
             return "Nothing is sent yet; run.cancel() still stops it."
+        # A line in each state, so that nothing moves when one follows another.
+        if state is State.SUBMITTING:
+            return "The request is on its way; it is sent once."
+        paid = "free" if self._record.cost.kind == "free" else "paid for"
+        if state is State.DOWNLOADING:
+            return f"{title} has made the clip; it is {paid} and is being fetched."
         if state not in AT_PROVIDER:
             return ""
         if self._provider.can_cancel:
             return f"run.cancel() stops it at {title}."
-        paid = "free" if self._record.cost.kind == "free" else "paid for"
         return f"{title} cannot cancel a job: the clip is {paid} and will be fetched."
 
     @property

@@ -16,14 +16,22 @@ TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "notebook")]
 
 from conftest import _ARGUMENTS  # noqa: E402 - the tests' own browser and driver
-from lab import MIME, Lab, Server  # noqa: E402
+from lab import Lab, Server  # noqa: E402
 from looks import in_theme  # noqa: E402
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, expect, sync_playwright  # noqa: E402
 
 from hailuo_jupyter.simulator import Simulator, SimulatorOptions  # noqa: E402
 
 NOTEBOOKS = TESTS.parent / "notebooks"
 LOAD = "%load_ext hailuo_jupyter"
+
+
+#: As somebody leaves a clip who has played its beginning.
+_LOOKED_AT = """video => new Promise(done => {
+  video.addEventListener('seeked', done, { once: true });
+  video.preload = 'auto';
+  video.currentTime = 2;
+})"""
 
 
 class Studio:
@@ -61,11 +69,12 @@ def quickstart(studio: Studio) -> None:
     )
     cell = f"%%hailuo --provider demo --mode pro --image first-frame.jpg --tag night\n{prompt}"
     for theme, name in (("Light", "quickstart"), ("Dark", "dark")):
-        lab = studio.open(name, [LOAD, cell])
+        lab = studio.open(name, [LOAD, cell], height=1130)
         with lab:
             in_theme(lab, theme)
             lab.run(0, 1)
             completed(lab, 1)
+            lab.output(1).locator("video").evaluate(_LOOKED_AT)
             lab.output(1).locator("summary", has_text="Record").first.click()
             studio.take(lab, name)
 
@@ -77,6 +86,7 @@ def running(studio: Studio) -> None:
     )
     cells = [LOAD, *(f"%%hailuo --provider demo\n{prompt}" for prompt in prompts)]
     with studio.open("running", cells, height=620) as lab:
+        in_theme(lab, "Light")
         lab.run(0, 1, 2)
         lab.until(lambda: lab.record(1).get("state") == "generating", "it is being made")
         studio.take(lab, "running")
@@ -88,17 +98,10 @@ def panel(studio: Studio) -> None:
         "p.provider = 'demo'\np.prompt = 'A rocket waits before dawn. [Push in]'\n"
         "p.image = 'first-frame.jpg'\np.tags = ['night']\nrun = p.submit()"
     )
-    with studio.open("panel", [LOAD, code, fill], height=1240) as lab:
+    with studio.open("panel", [LOAD, code, fill], height=1310) as lab:
         in_theme(lab, "Light")
         lab.run(0, 1, 2)
-        lab.until(
-            lambda: (
-                [each["state"] for each in lab.bundle(1).get(MIME, {}).get("runs", [])]
-                == ["completed"]
-            ),
-            "the panel's run is completed",
-        )
-        lab.output(1).locator("video:visible").first.wait_for()
+        expect(lab.output(1).locator(".hailuo-state")).to_have_text("Generating")
         studio.take(lab, "panel")
 
 
@@ -110,28 +113,42 @@ def runs(studio: Studio) -> None:
         "%%hailuo --provider demo --no-optimizer --tag sea\nA lighthouse at dusk. [Pan left]",
         "%hailuo runs",
     ]
-    for theme, name in (("Light", "runs"), ("Dark", "runs-dark")):
-        with studio.open(name, cells, width=1440, height=900) as lab:
-            in_theme(lab, theme)
-            lab.run(0, 1, 2, 3)
-            completed(lab, 1, 2, 3)
-            for cell, rating in ((1, 3), (2, 5)):
-                lab.js(
-                    "await panel.sessionContext.session.kernel.requestExecute("
-                    "{code: arg, store_history: false}).done;",
-                    f"%hailuo rate {lab.record(cell)['run_id']} {rating}",
-                )
-            lab.run(4)
-            lab.command("hailuo:show-runs")
-            lab.js("panel.content.activeCellIndex = 4;")
-            lab.output(4).locator("table").scroll_into_view_if_needed()
-            lab.js("app.shell.collapseLeft();")
-            lab.page.wait_for_timeout(1500)
-            lab.page.screenshot(path=studio._folder / f"{name}.png")
+    with studio.open("runs", cells, width=1440, height=760) as lab:
+        in_theme(lab, "Light")
+        lab.run(0, 1, 2, 3)
+        completed(lab, 1, 2, 3)
+        for cell, rating in ((1, 3), (2, 5)):
+            lab.js(
+                "await panel.sessionContext.session.kernel.requestExecute("
+                "{code: arg, store_history: false}).done;",
+                f"%hailuo rate {lab.record(cell)['run_id']} {rating}",
+            )
+        lab.run(4)
+        lab.command("hailuo:show-runs")
+        lab.js("app.shell.collapseLeft(); panel.content.activeCellIndex = 4;")
+        lab.js("await panel.content.scrollToItem(4, 'start');")
+        lab.page.wait_for_timeout(1500)
+        lab.page.screenshot(path=studio._folder / "runs.png")
+
+
+def sweep(studio: Studio) -> None:
+    code = (
+        '%%hailuo --provider demo --yes --sweep mode=standard,pro --sweep style="ink wash","35mm film"'
+        "\nA heron lifts off a lake at dawn, {style}."
+    )
+    with studio.open("sweep", [LOAD, code], height=940) as lab:
+        in_theme(lab, "Dark")
+        lab.run(0, 1)
+        sheet = lab.output(1).locator(".hailuo-grid")
+        expect(sheet.locator("video")).to_have_count(4)
+        for number, stars in ((0, 4), (1, 2), (2, 5)):
+            sheet.get_by_role("radio", name=f"{stars} stars").nth(number).click()
+            expect(sheet).to_contain_text(f"rated {stars} of 5")
+        studio.take(lab, "sweep")
 
 
 PICTURES: dict[str, Callable[[Studio], None]] = {
-    each.__name__: each for each in (quickstart, running, panel, runs)
+    each.__name__: each for each in (quickstart, running, panel, runs, sweep)
 }
 
 
@@ -144,7 +161,7 @@ def main() -> None:
     chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Simulator(SimulatorOptions(speed=30.0, seed=7, sigma=0.0, shrink=4)) as simulator,
+        Simulator(SimulatorOptions(speed=30.0, seed=7, sigma=0.0)) as simulator,
         Server(
             Path(folder) / "server",
             {

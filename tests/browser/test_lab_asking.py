@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -93,6 +94,28 @@ def test_a_rating_by_keyboard(lab: Lab, stars: Locator) -> None:
     assert lab.js("return panel.content.mode;") == "command"
 
 
+def test_a_rating_is_taken_back(lab: Lab, stars: Locator) -> None:
+    third = stars.get_by_role("radio", name="3 stars")
+    third.click()
+    lab.until(lambda: rated(lab, 3), "the rating is kept")
+    third.click()
+    lab.until(lambda: rated(lab, None), "the present number, chosen again, takes it back")
+    expect(third).not_to_be_checked()
+    expect(lab.output(1)).not_to_contain_text("3 of 5")
+    for key in ("Delete", "0"):
+        third.focus()
+        lab.page.keyboard.press("2")
+        lab.until(lambda: rated(lab, 2), "a digit rates")
+        lab.page.keyboard.press(key)
+        lab.until(lambda: rated(lab, None), f"{key} takes it back")
+        lab.until(
+            lambda: lab.js("return document.activeElement.value;") == "2", "the focus is back"
+        )
+    folder = lab.server.root / "hailuo"
+    sidecar = json.loads((folder / f"{lab.record(1)['run_id']}.json").read_text())
+    assert sidecar["rating"] is None
+
+
 def test_a_cell_that_the_kernel_asks_for(lab: Lab, server: Server) -> None:
     other = server.write("asking-other.ipynb", ["1"])
     kernel = lab.js("return panel.sessionContext.session.kernel.id;")
@@ -127,7 +150,12 @@ def test_a_cell_that_the_kernel_asks_for(lab: Lab, server: Server) -> None:
 def test_without_a_kernel_the_stars_say_why(lab: Lab) -> None:
     assert lab.output(1).get_by_role("radiogroup").count() == 1
     lab.js("await panel.sessionContext.shutdown();")
-    read = lab.output(1).locator(".hailuo-stars")
+    read = lab.output(1).locator(".hailuo-stars-group")
     expect(read).to_have_attribute("role", "img")
     assert "start the notebook" in str(read.get_attribute("title"))
     expect(lab.output(1).get_by_role("radiogroup")).to_have_count(0)
+    # The tests come in any order: those after this one need a kernel.
+    lab.js("await panel.sessionContext.changeKernel({name: 'python3'});")
+    lab.idle()
+    lab.run(0)
+    expect(lab.output(1).get_by_role("radiogroup")).to_have_count(1)

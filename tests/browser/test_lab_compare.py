@@ -47,6 +47,7 @@ def check_hover(lab: Lab, sheet: Locator) -> None:
     def rests(video: Locator) -> bool:
         return bool(video.evaluate("v => v.paused"))
 
+    assert not first.evaluate("v => v.controls"), "nothing covers a small picture"
     first.hover()
     lab.until(lambda: plays(first), "the clip under the pointer plays")
     assert rests(second)
@@ -57,6 +58,7 @@ def check_hover(lab: Lab, sheet: Locator) -> None:
     lab.output(1).locator("[tabindex='0']").first.focus()
     page.keyboard.press("Tab")
     lab.until(lambda: plays(first), "the clip with the focus plays")
+    assert first.evaluate("v => v.controls"), "the keyboard has its controls"
     page.keyboard.press("Shift+Tab")
     lab.until(lambda: rests(first), "it stops when the focus leaves")
     page.emulate_media(reduced_motion="reduce")
@@ -107,6 +109,33 @@ def check_in_step(lab: Lab, output: Locator) -> None:
     assert scrub.evaluate("each => Number(each.value) > 9.9")
 
 
+def check_stars(lab: Lab, cell: int, name: str) -> None:
+    """Each clip among many is rated by itself, by pointer and by keyboard, and may be taken back."""
+    output = lab.output(cell)
+    groups = output.get_by_role("radiogroup")
+    expect(groups).to_have_count(2)
+    run_id = str(groups.nth(1).get_attribute("aria-label")).removeprefix("Rating of run ")
+
+    def kept(rating: int | None) -> bool:
+        return bool(lab.records()[run_id].get("rating") == rating)
+
+    second = groups.nth(1).get_by_role("radio", name="4 stars")
+    second.click()
+    lab.until(lambda: kept(4), f"a rating in {name} is kept")
+    expect(output).to_contain_text("4 of 5")
+    lab.until(
+        lambda: lab.js(
+            "const at = document.activeElement;"
+            "return at.value === '4' && at.closest('[role]').getAttribute('aria-label') === arg;",
+            f"Rating of run {run_id}",
+        ),
+        "the focus is where it was",
+    )
+    lab.page.keyboard.press("Delete")
+    lab.until(lambda: kept(None), f"a rating in {name} is taken back")
+    expect(output).not_to_contain_text("4 of 5")
+
+
 def check_static(lab: Lab, browser: Browser, html: str) -> None:
     """Look at the twin in a page without any script: native controls, and all that is said."""
     page_file = lab.server.root / "twin.html"
@@ -135,13 +164,16 @@ def test_clips_play_in_step_and_on_hover(
     lab = open_lab(server.write(f"{name}.ipynb", [LOAD, SWEEP, COMPARE]))
     runs = bought(lab)
     check_hover(lab, lab.output(1).locator(".hailuo-grid video"))
+    check_stars(lab, 1, "a contact sheet")
     lab.run(2)
     output = lab.output(2)
     expect(output.locator(".hailuo-compare video")).to_have_count(2)
+    check_stars(lab, 2, "a comparison")
     check_in_step(lab, output)
     for theme in ("Dark", "Light"):
         in_theme(lab, theme)
         assert not findings(lab, ".hailuo-output:has(.hailuo-compare)")
+        assert not findings(lab, ".hailuo-output:has(.hailuo-grid)")
     saved = lab.save().cells[2].outputs
     assert len(saved) == 1
     kept = saved[0].data[MIME]

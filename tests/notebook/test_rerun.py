@@ -79,6 +79,11 @@ def check_rating(page: FrontEnd, first: Cell, run_id: str) -> None:
     assert "tags: keep" in html
     assert bundle(first)[MIME]["rating"] == 4
     assert "rated 4 of 5" in bundle(page.run("%hailuo show canyon"))["text/plain"]
+    gone = f"Run {run_id} has no rating any more.\n"
+    assert said(page, "%hailuo rate canyon none") == gone
+    page.until(lambda: bundle(first)[MIME]["rating"] is None, 15)
+    assert "rated" not in bundle(page.run("%hailuo show canyon"))["text/plain"]
+    assert said(page, "%hailuo rate canyon --clear") == gone
     assert "from 0 to 5" in refused(page, "%hailuo rate canyon 9")
     assert "It is written: %hailuo rate RUN N" in refused(page, "%hailuo rate canyon")
     assert "No run 'nosuch'" in refused(page, "%hailuo rate nosuch 3")

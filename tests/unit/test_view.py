@@ -216,7 +216,16 @@ def test_what_can_be_stopped_and_what_cannot() -> None:
     assert f"{cannot} free" in shown(shown_row(State.QUEUED, provider="demo")).hint
     can = shown(shown_row(State.QUEUED), can_cancel=True).hint
     assert can == "run.cancel() stops it at Segmind."
-    assert shown(shown_row(State.DOWNLOADING)).hint == ""
+    assert shown(shown_row(State.SUBMITTING)).hint.startswith("The request is on its way")
+    fetched = shown(shown_row(State.DOWNLOADING)).hint
+    assert fetched == "Segmind has made the clip; it is paid for and is being fetched."
+
+
+def test_a_demo_that_failed_sends_nobody_to_a_history() -> None:
+    problem = ("failed", "The model could not.", "Look at the provider's history.", "Run it again.")
+    free = shown(shown_row(State.FAILED, provider="demo", problem=problem)).problem
+    assert free[1] == "There is no clip, and nothing was paid: the demo is free."
+    assert shown(shown_row(State.FAILED, problem=problem)).problem[1] == problem[2]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 /** One run in the side panel's list. Foreign text gets in as text alone. */
 
-import { starText } from '../stars';
+import { starText } from '../rating';
 import type { Entry } from './entries';
 
 /** What is asked of whoever shows the row. */
@@ -109,7 +109,8 @@ function facts(entry: Entry, placed: boolean): HTMLElement {
 /** A date only where it is not today's, and a year only where it is not this one. */
 function moment(at: Date): string {
   const now = new Date();
-  const clock = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  // As the outputs give it, and as it sorts.
+  const clock = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   if (at.toDateString() === now.toDateString()) {
     return clock;
   }

@@ -35,6 +35,9 @@ RERUN_OPTIONS = (
     ),
 )
 
+#: In place of a rating: that it be taken away.
+_NONE = "none"
+
 OPTIONS = {
     "rate": (Option("clear", Takes.NOTHING, "take the rating away"),),
     "tag": (Option("remove", Takes.NOTHING, "take the tags away"),),
@@ -44,18 +47,18 @@ OPTIONS = {
 
 
 def _rate(read: Line, ip: Any) -> None:
-    clear, given = read.flag("clear"), read.words[1:]
-    if clear == bool(given):
-        raise _written("rate RUN N, with N from 0 to 5; or: %hailuo rate RUN --clear")
+    given = read.words[1:]
+    if read.flag("clear") == bool(given):
+        raise _written("rate RUN N, with N from 0 to 5; or: %hailuo rate RUN none")
     run = run_of(read.words[0], ip)
-    if clear:
+    if not given or given[0].lower() == _NONE:
         annotate.rate(run.run_id, None)
         say(f"Run {run.run_id} has no rating any more.")
         return
     (text,) = given
     if not (text.isascii() and text.isdecimal()):
         raise OptionError(
-            f"A rating is a whole number from 0 to {BEST}, and not {text!a:.40}.",
+            f"A rating is a whole number from 0 to {BEST}, or none, and not {text!a:.40}.",
             money="Nothing was changed.",
         )
     annotate.rate(run.run_id, int(text))

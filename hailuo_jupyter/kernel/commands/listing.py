@@ -61,7 +61,7 @@ COMMANDS = {
     "stop": Command("send nothing more of a sweep; what is bought is fetched", "sweep", "ID", 1, 1),
     "wait": Command("wait for a run, or for all of this notebook", "running", "[RUN]", 0, 1),
     "cancel": Command("cancel a run while nothing is sent", "running", "RUN", 1, 1),
-    "rate": Command("rate a run from 0 to 5 (--clear: take it away)", "annotate", "RUN N", 1, 2),
+    "rate": Command("rate a run from 0 to 5 (none: take it away)", "annotate", "RUN N", 1, 2),
     "tag": Command(
         "add tags to a run (--remove: take them away)", "annotate", "RUN TAG...", 2, None
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def _providers(read: Line, _ip: Any) -> None:
                 f"  --{c.name} {'|'.join(map(str, c.values))} (default {c.default}): {c.help}"
                 for c in provider.choices
             ),
-            *(f"  {_with(rule.when)}{price_words(rule.then)}" for rule in provider.prices),
+            *_prices(provider),
             *([f"  balance: {_balance(provider, folder)}"] if key and read.flag("balance") else ()),
         )
     say("demo: simulated clips, no key, nothing to pay")
@@ -53,8 +53,11 @@ def _balance(provider: Provider, folder: Path) -> str:
     return harmless(account.balance(process.engine(), provider, folder))
 
 
-def _with(when: Any) -> str:
-    return ", ".join(f"{name} {value}" for name, value in when.items()) + (": " if when else "")
+def _prices(provider: Provider) -> Iterator[str]:
+    for at, rule in enumerate(provider.prices):
+        chosen = [f"{name} {value}" for name, value in rule.when.items()]
+        of = ", ".join(["price", *(chosen or (["otherwise"] if at else []))])
+        yield f"  {of}: {price_words(rule.then).removeprefix('Price: ')}"
 
 
 def _key(read: Line, _ip: Any) -> None:

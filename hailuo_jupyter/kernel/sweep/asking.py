@@ -40,7 +40,7 @@ class Asking:
         engine, plan = sweep.engine, sweep.plan
         shown = plan_view.bundle(plan, engine, last="Nothing is sent yet.")
         self._button: Button = look.button(f"Send {plan.sends()}", primary=True)
-        self._button.layout.width = "auto"
+        self._button.layout.width, self._button.layout.align_self = "auto", "flex-start"
         self._button.on_click(lambda _button: self._clicked())
         self._says = look.line(look.says())
         self._box = VBox([HTML(shown["text/html"]), self._button, self._says])

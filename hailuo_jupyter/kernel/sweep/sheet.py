@@ -192,6 +192,7 @@ def _take(view: RunView) -> dict[str, Any]:
         "run_id": view.run_id,
         "tone": view.tone,
         "state": view.state,
+        "live": view.live,
         "clip": view.clip,
         "problem": view.problem,
         "rating": record.rating,

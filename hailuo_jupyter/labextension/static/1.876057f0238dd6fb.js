@@ -4,6 +4,12 @@
   display: none;
 }
 
+/* What is wide in it scrolls by itself; an output that is a pixel too high would be a stop for nobody. */
+.hailuo-output.jp-OutputArea-output {
+  position: relative;
+  overflow: visible;
+}
+
 .hailuo-output > .hailuo-twin.jp-RenderedHTMLCommon {
   padding-right: 0;
 }
@@ -60,36 +66,56 @@
 
 .hailuo-stars {
   display: flex;
-  margin-left: auto;
+  align-items: center;
+  gap: 4px;
+  margin-left: 6px;
   color: var(--jp-ui-font-color1);
   font-family: var(--jp-ui-font-family);
-  font-size: 16px;
+  font-size: var(--jp-ui-font-size1);
   line-height: 24px;
   white-space: nowrap;
 }
 
-.hailuo-stars label {
+/* Among many: flush with the clip above. */
+.hailuo-stars.hailuo-mod-compact {
+  margin-left: -4px;
+}
+
+.hailuo-stars-group {
+  display: flex;
+}
+
+.hailuo-stars-group > * {
   position: relative;
   min-width: 24px;
   border-radius: var(--jp-border-radius);
-  color: var(--jp-ui-font-color1);
+  color: inherit;
+  font-size: 16px;
   text-align: center;
-  cursor: pointer;
 }
 
-.hailuo-stars label:first-child {
+.hailuo-mod-compact > .hailuo-stars-group > * {
+  min-width: 20px;
+}
+
+.hailuo-stars-group > :first-child {
   font-size: var(--jp-ui-font-size1);
 }
 
-.hailuo-stars label.hailuo-mod-chosen:first-child {
+.hailuo-stars-group > .hailuo-mod-chosen:first-child {
+  font-weight: 600;
   text-decoration: underline;
 }
 
-.hailuo-stars label:hover {
+.hailuo-stars-group > label {
+  cursor: pointer;
+}
+
+.hailuo-stars-group > label:hover {
   background: var(--jp-layout-color2);
 }
 
-.hailuo-stars label:focus-within {
+.hailuo-stars-group > label:has(input:focus-visible) {
   outline: 2px solid var(--jp-brand-color1);
 }
 
@@ -170,8 +196,14 @@
   outline-offset: 1px;
 }
 
-.hailuo-compare video {
+.hailuo-compare video,
+.hailuo-grid video {
   cursor: pointer;
+}
+
+.hailuo-grid video:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
 }
 `,""]),i.d(r,{},{A:n})},27(o,r,i){var e=i(25),a=i.n(e),t=i(26),n=(i.n(t))()(a());n.push([o.id,`/* The side panel with a notebook's runs. */
 .hailuo-runs {
@@ -455,4 +487,4 @@
     justify-content: start;
   }
 }
-`,""]),i.d(r,{},{A:n})},26(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var i="",e=void 0!==r[5];return r[4]&&(i+="@supports (".concat(r[4],") {")),r[2]&&(i+="@media ".concat(r[2]," {")),e&&(i+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),i+=o(r),e&&(i+="}"),r[2]&&(i+="}"),r[4]&&(i+="}"),i}).join("")},r.i=function(o,i,e,a,t){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(e)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);e&&n[s[0]]||(void 0!==t&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=t),i&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=i),a&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=a):s[4]="".concat(a)),r.push(s))}},r}},25(o){o.exports=function(o){return o[1]}},18(o){var r=[];function i(o){for(var i=-1,e=0;e<r.length;e++)if(r[e].identifier===o){i=e;break}return i}function e(o,e){for(var a={},t=[],n=0;n<o.length;n++){var l=o[n],u=e.base?l[0]+e.base:l[0],p=a[u]||0,s="".concat(u," ").concat(p);a[u]=p+1;var d=i(s),c={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==d)r[d].references++,r[d].updater(c);else{var h=function(o,r){var i=r.domAPI(r);return i.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&i.update(o=r):i.remove()}}(c,e);e.byIndex=n,r.splice(n,0,{identifier:s,updater:h,references:1})}t.push(s)}return t}o.exports=function(o,a){var t=e(o=o||[],a=a||{});return function(o){o=o||[];for(var n=0;n<t.length;n++){var l=i(t[n]);r[l].references--}for(var u=e(o,a),p=0;p<t.length;p++){var s=i(t[p]);0===r[s].references&&(r[s].updater(),r.splice(s,1))}t=u}}},20(o){var r={};o.exports=function(o,i){var e=function(o){if(void 0===r[o]){var i=document.querySelector(o);if(window.HTMLIFrameElement&&i instanceof window.HTMLIFrameElement)try{i=i.contentDocument.head}catch(o){i=null}r[o]=i}return r[o]}(o);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(i)}},22(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},21(o,r,i){o.exports=function(o){var r=i.nc;r&&o.setAttribute("nonce",r)}},19(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(i){var e,a,t;e="",i.supports&&(e+="@supports (".concat(i.supports,") {")),i.media&&(e+="@media ".concat(i.media," {")),(a=void 0!==i.layer)&&(e+="@layer".concat(i.layer.length>0?" ".concat(i.layer):""," {")),e+=i.css,a&&(e+="}"),i.media&&(e+="}"),i.supports&&(e+="}"),(t=i.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(t))))," */")),o.styleTagTransform(e,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},23(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},17(o,r,i){var e=i(18),a=i.n(e),t=i(19),n=i.n(t),l=i(20),u=i.n(l),p=i(21),s=i.n(p),d=i(22),c=i.n(d),h=i(23),f=i.n(h),x=i(24),b={};b.styleTagTransform=f(),b.setAttributes=s(),b.insert=u().bind(null,"head"),b.domAPI=n(),b.insertStyleElement=c(),a()(x.A,b),x.A&&x.A.locals&&x.A.locals;var v=i(27),m={};m.styleTagTransform=f(),m.setAttributes=s(),m.insert=u().bind(null,"head"),m.domAPI=n(),m.insertStyleElement=c(),a()(v.A,m),v.A&&v.A.locals&&v.A.locals}}]);
+`,""]),i.d(r,{},{A:n})},26(o){o.exports=function(o){var r=[];return r.toString=function(){return this.map(function(r){var i="",e=void 0!==r[5];return r[4]&&(i+="@supports (".concat(r[4],") {")),r[2]&&(i+="@media ".concat(r[2]," {")),e&&(i+="@layer".concat(r[5].length>0?" ".concat(r[5]):""," {")),i+=o(r),e&&(i+="}"),r[2]&&(i+="}"),r[4]&&(i+="}"),i}).join("")},r.i=function(o,i,e,a,t){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(e)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);e&&n[s[0]]||(void 0!==t&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=t),i&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=i),a&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=a):s[4]="".concat(a)),r.push(s))}},r}},25(o){o.exports=function(o){return o[1]}},18(o){var r=[];function i(o){for(var i=-1,e=0;e<r.length;e++)if(r[e].identifier===o){i=e;break}return i}function e(o,e){for(var a={},t=[],n=0;n<o.length;n++){var l=o[n],u=e.base?l[0]+e.base:l[0],p=a[u]||0,s="".concat(u," ").concat(p);a[u]=p+1;var d=i(s),h={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==d)r[d].references++,r[d].updater(h);else{var c=function(o,r){var i=r.domAPI(r);return i.update(o),function(r){r?(r.css!==o.css||r.media!==o.media||r.sourceMap!==o.sourceMap||r.supports!==o.supports||r.layer!==o.layer)&&i.update(o=r):i.remove()}}(h,e);e.byIndex=n,r.splice(n,0,{identifier:s,updater:c,references:1})}t.push(s)}return t}o.exports=function(o,a){var t=e(o=o||[],a=a||{});return function(o){o=o||[];for(var n=0;n<t.length;n++){var l=i(t[n]);r[l].references--}for(var u=e(o,a),p=0;p<t.length;p++){var s=i(t[p]);0===r[s].references&&(r[s].updater(),r.splice(s,1))}t=u}}},20(o){var r={};o.exports=function(o,i){var e=function(o){if(void 0===r[o]){var i=document.querySelector(o);if(window.HTMLIFrameElement&&i instanceof window.HTMLIFrameElement)try{i=i.contentDocument.head}catch(o){i=null}r[o]=i}return r[o]}(o);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(i)}},22(o){o.exports=function(o){var r=document.createElement("style");return o.setAttributes(r,o.attributes),o.insert(r,o.options),r}},21(o,r,i){o.exports=function(o){var r=i.nc;r&&o.setAttribute("nonce",r)}},19(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var r=o.insertStyleElement(o);return{update:function(i){var e,a,t;e="",i.supports&&(e+="@supports (".concat(i.supports,") {")),i.media&&(e+="@media ".concat(i.media," {")),(a=void 0!==i.layer)&&(e+="@layer".concat(i.layer.length>0?" ".concat(i.layer):""," {")),e+=i.css,a&&(e+="}"),i.media&&(e+="}"),i.supports&&(e+="}"),(t=i.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(t))))," */")),o.styleTagTransform(e,r,o.options)},remove:function(){var o;null===(o=r).parentNode||o.parentNode.removeChild(o)}}}},23(o){o.exports=function(o,r){if(r.styleSheet)r.styleSheet.cssText=o;else{for(;r.firstChild;)r.removeChild(r.firstChild);r.appendChild(document.createTextNode(o))}}},17(o,r,i){var e=i(18),a=i.n(e),t=i(19),n=i.n(t),l=i(20),u=i.n(l),p=i(21),s=i.n(p),d=i(22),h=i.n(d),c=i(23),f=i.n(c),x=i(24),b={};b.styleTagTransform=f(),b.setAttributes=s(),b.insert=u().bind(null,"head"),b.domAPI=n(),b.insertStyleElement=h(),a()(x.A,b),x.A&&x.A.locals&&x.A.locals;var v=i(27),g={};g.styleTagTransform=f(),g.setAttributes=s(),g.insert=u().bind(null,"head"),g.domAPI=n(),g.insertStyleElement=h(),a()(v.A,g),v.A&&v.A.locals&&v.A.locals}}]);
