@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hailuo_jupyter.engine import placing
 from hailuo_jupyter.engine.decide import Act
 from hailuo_jupyter.engine.order import Order
 from hailuo_jupyter.errors import NotBought
@@ -171,3 +175,23 @@ def test_a_rerun_is_bought_once_and_leaves_the_cells_own_take(lab: Lab) -> None:
     ((bought, shown),) = serve(order)
     assert not bought
     assert shown != first
+
+
+def test_an_interrupt_does_not_part_what_is_bought_from_what_is_done_for_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buy = placing.buy
+
+    def interrupted(*args: Any) -> Any:
+        found = buy(*args)
+        _thread.interrupt_main()  # as the stop button does, right after the run was written down
+        time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(placing, "buy", interrupted)
+    engine = lab.engine()
+    with pytest.raises(KeyboardInterrupt):
+        engine.place(lab.order())
+    (row,) = engine.logs()[0].recent()
+    assert engine.run(row.run_id).wait(60).clip is not None
+    assert lab.submits() == 1
