@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from front_end import FrontEnd
 
-RUN = "%%hailuo --provider demo\nA heron lifts off a lake."
+RUN = "%%hailuo --provider demo\nA heron crosses a bridge."
 INSERT = "from hailuo_jupyter.kernel.bridge import insert_below; print(insert_below('x = 1', 'c'))"
 
 

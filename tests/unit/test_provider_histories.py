@@ -138,7 +138,7 @@ def test_segminds_rows_in_other_shapes() -> None:
     rows = [
         row(request_body='{"prompt": "a dog"}', model_created=None, created_at="2026-09-20"),
         row(request_id="r-2", model_name="other-model"),
-        row(request_id="..", request_body="{", model_created="soon", error="SG_0123456789 bad"),
+        row(request_id="..", request_body="{", model_created="soon", error="SG_zyxwvutsrq bad"),
         "no row",
     ]
     first, last = SEGMIND.read_history(reply({"data": rows})).rows
