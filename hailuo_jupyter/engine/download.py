@@ -30,8 +30,9 @@ _LINK_GONE = frozenset({401, 403, 404, 410})
 #: A clip of 10 s at 1080P has some 20 MB; a folder with less room than this is refused beforehand.
 _ROOM_BYTES = 64 * 1024 * 1024
 
-#: So much is written and hashed at once, on a thread, while the next comes.
-_AT_ONCE_BYTES = 512 * 1024
+#: So much is written and hashed at once, on a thread, while the next comes. With less of it at once the
+#: two threads wait for each other's turn of the interpreter; with more they are seldom both at work.
+_AT_ONCE_BYTES = 2 * 1024 * 1024
 
 _FETCHED_LATER = "The clip is paid for and stays at the provider for a while."
 

@@ -41,7 +41,10 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True)
 class Bench:
-    """What a run is worked on with: connections, log, clocks, and who is told of changes."""
+    """What a run is worked on with: connections, log, clocks, and who is told of changes.
+
+    ``among`` tells how many runs this process has in hand.
+    """
 
     http: Http
     log: RunLog
@@ -51,6 +54,7 @@ class Bench:
     publish: Callable[[Row], None]
     deadline_s: float
     largest_clip: int
+    among: Callable[[], int]
 
 
 class Hand:

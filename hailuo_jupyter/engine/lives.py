@@ -18,6 +18,7 @@ from hailuo_jupyter.engine.hand import Bench, Hand
 from hailuo_jupyter.engine.life import cancelled, live, mistake
 from hailuo_jupyter.engine.loop import Loop
 from hailuo_jupyter.engine.pace import Clock, Pace
+from hailuo_jupyter.engine.switching import Switching
 from hailuo_jupyter.errors import HailuoError, RunLogError
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.request import Request
@@ -54,7 +55,7 @@ class Lives:
         self._hands: dict[str, Hand] = {}
         self._kept: set[str] = set()
         self._left_alone: set[str] = set()
-        self._taking = threading.Lock()
+        self._taking, self._switching = threading.Lock(), Switching()
 
     # ── what is known of them ──────────────────────────────────────────────────────────────────
 
@@ -158,10 +159,12 @@ class Lives:
         run_id, desk = row.run_id, self._desks.of(row.provider)
         self._kept.discard(run_id)
         work = self._work(row, desk, provider, key_folder, request)
+        self._switching.hold()
         life = self._going[run_id] = self._loop.spawn(work)
         life.add_done_callback(lambda ended: self._end(run_id, desk, ended))
 
     def _end(self, run_id: str, desk: Desk, life: Future[None]) -> None:
+        self._switching.let_go()
         if self._going.get(run_id) is life:  # and not one that was begun since
             latest = self._board.get(run_id)
             if latest is not None and latest.owner == desk.owner.id:
@@ -197,6 +200,7 @@ class Lives:
                 self._board.publish,
                 deadline_s(self._settings),
                 self._settings.largest_clip,
+                among=lambda: len(self._going),
             )
             hand = Hand(
                 bench, row, provider, dialect, lambda: self._wires.key(provider, key_folder)

@@ -14,6 +14,10 @@ at 0.2, 0.51 at 0.3 and 0.73 at 0.5: the better one knows how long jobs take, th
 k follows from the mean delay aimed at. Two bounds are for the person rather than for the product: a
 delay of more than `MOST_DELAY_S` stays rare, and where too few jobs were seen to know anything, the
 first looks come soon, since a prior may be wrong by any factor.
+
+A third bound is for the kernel: each look takes some milliseconds of the interpreter, which the
+person's cells need too. Where many jobs are under way at once, each is looked at less often, at moments
+that are still proportional to 1/sqrt(h), until all together take no more than `LOOKS_A_SECOND`.
 """
 
 from __future__ import annotations
@@ -26,6 +30,10 @@ from dataclasses import dataclass
 #: A longer delay than this, in seconds, is left to so few jobs: to less than one in a hundred.
 MOST_DELAY_S = 10.0
 _RARE = 0.004
+
+#: Looks a second at all jobs of a process, beyond which each is looked at less often. No wait becomes
+#: longer than `MOST_DELAY_S` by that: with a thousand jobs there are more.
+LOOKS_A_SECOND = 10.0
 
 #: Nobody is asked more often than this, in seconds, or less often.
 _SHORTEST_S, _LONGEST_S = 0.15, 90.0
@@ -47,12 +55,15 @@ class Schedule:
         Seconds from the submit, ascending.
     looks
         How many looks are due by then.
+    rate
+        Looks a second at a job that takes as long as usual, on average.
     sure
         Whether the distribution is known; if not, the first looks come soon.
     """
 
     times: tuple[float, ...]
     looks: tuple[float, ...]
+    rate: float
     sure: bool
 
     @classmethod
@@ -95,12 +106,24 @@ class Schedule:
         looks = [0.0]
         for i in range(_STEPS):
             looks.append(looks[-1] + (times[i + 1] - times[i]) * (rates[i] + rates[i + 1]) / 2.0)
-        return cls(tuple(times), tuple(looks), sure)
+        usual = looks[min(bisect_right(times, median_s), _STEPS)]
+        return cls(tuple(times), tuple(looks), usual / median_s, sure)
 
-    def interval(self, elapsed: float) -> float:
-        """Give the seconds until the next look, when `elapsed` seconds have passed."""
+    def interval(self, elapsed: float, among: int = 1) -> float:
+        """Give the seconds until the next look.
+
+        Parameters
+        ----------
+        elapsed
+            Seconds since the job was submitted.
+        among
+            How many jobs this process looks at.
+        """
         passed = max(elapsed, 0.0)
-        wait = max(self._at(self._due(passed) + 1.0) - passed, _SHORTEST_S)
+        due, every = self._due(passed), max(1.0, among * self.rate / LOOKS_A_SECOND)
+        alone = max(self._at(due + 1.0) - passed, _SHORTEST_S)
+        wait = min(self._at(due + every) - passed, max(alone, MOST_DELAY_S))
+        wait = max(wait, alone)
         # The longest wait holds for what lies before and behind the table too.
         wait = min(wait, max(_LONGEST_S, self.times[0] - passed))
         return wait if self.sure else min(wait, 1.5 + passed / 2.0)

@@ -154,6 +154,6 @@ class Timing:
             [*((weight * (1.0 - _DOUBT), mu, s) for weight, mu, s in self._all), *broad], sure=False
         )
 
-    def poll_interval(self, elapsed: float) -> float:
-        """Give the seconds until the next look at a job."""
-        return self.schedule.interval(elapsed)
+    def poll_interval(self, elapsed: float, among: int = 1) -> float:
+        """Give the seconds until the next look at a job, one of so many that are looked at."""
+        return self.schedule.interval(elapsed, among)

@@ -54,7 +54,7 @@ async def watch(hand: Hand, timing: Timing) -> str | None:
         # Never without having asked: a laptop may have slept until now.
         if over and looks and (failures == 0 or failures >= LAST_TRIES):
             hand.park(_unanswered(hand, passed) if failures else _overdue(hand, passed))
-        interval = timing.poll_interval(passed)
+        interval = timing.poll_interval(passed, hand.bench.among())
         if looks == 0:
             # Whoever takes a run over looks at once: the clip may be about to expire.
             soon = _FIRST_LOOK_S if passed > _TAKEN_OVER_S else interval

@@ -42,15 +42,17 @@ class Card:
         """The card itself, for a form that shows it among its own parts."""
         return self._row
 
-    def update(self, views: Sequence[RunView]) -> None:
+    def update(self, views: Sequence[RunView], first: int = 0) -> None:
         """Set what has changed, and nothing else; may be called from any thread.
 
         Parameters
         ----------
         views
-            The same runs, as they stand now.
+            The same runs, or some that follow each other, as they stand now.
+        first
+            The place of the first of them.
         """
-        for cell, view in zip(self._cells, views, strict=True):
+        for cell, view in zip(self._cells[first : first + len(views)], views, strict=True):
             cell.update(view)
 
     def close(self) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -36,6 +38,9 @@ logger = logging.getLogger(__name__)
 #: Seconds between two looks at a card's clock, at least; and clocks of all cards together that are set
 #: in a second. With many runs each clock ticks slower, and the kernel stays as quick as ever.
 _TICK_S, _CLOCKS_A_SECOND = 1.0, 20.0
+
+#: Clocks that are set at a time: with more, an output of many runs would hold the kernel up.
+_CLOCKS_AT_ONCE = 4
 
 #: Seconds, for each further run of an output, before it is sent again: it holds all their records.
 _GAP_S = 0.02
@@ -239,7 +244,7 @@ class Showing:
     def _rows(self) -> list[Row]:
         return [self._engine.row(run.run_id) for run in self._runs]
 
-    def _views(self, rows: Sequence[Row]) -> list[RunView]:
+    def _views(self, rows: Sequence[Row], *, first: int = 0) -> list[RunView]:
         now = self._engine.now()
         views = [
             view(
@@ -255,7 +260,7 @@ class Showing:
             )
             for row in rows
         ]
-        if views[0].live and (remark := bridge.remark(self._display_id)):
+        if first == 0 and views[0].live and (remark := bridge.remark(self._display_id)):
             views[0] = replace(views[0], hint=f"{views[0].hint} {remark}".strip())
         return views
 
@@ -297,6 +302,16 @@ class Showing:
                 self._card.close()
                 self._card = None
             return live
+
+    def _tick(self, turn: int) -> None:
+        """Set the clocks of the next few runs' cards."""
+        with self._lock:
+            if self._card is None:
+                return
+            first = turn * _CLOCKS_AT_ONCE % len(self._runs)
+            some = self._runs[first : first + _CLOCKS_AT_ONCE]
+            rows = [self._engine.row(run.run_id) for run in some]
+            self._card.update(self._views(rows, first=first), first)
 
     # ── showing it ─────────────────────────────────────────────────────────────────────────────
 
@@ -370,12 +385,11 @@ class Showing:
                 # PyAV makes the poster, and messages are sent: neither belongs on the loop's thread.
                 live = await asyncio.to_thread(self._refresh, self._again)
                 await asyncio.sleep(_GAP_S * (len(self._runs) - 1))
-                try:
-                    # A run that waits for the person may be resumed, and one that has ended may be
-                    # rated, tagged or fetched again: its output then goes on.
-                    await asyncio.wait_for(wake.wait(), _tick_s() if live else None)
-                except TimeoutError:
-                    continue
+                if live:
+                    await self._ticking(wake)
+                # A run that waits for the person may be resumed, and one that has ended may be
+                # rated, tagged or fetched again: its output then goes on.
+                await wake.wait()
                 wake.clear()
         except Exception:
             logger.exception("an output could not be kept up to date")
@@ -384,3 +398,14 @@ class Showing:
                 del _kept_up[key]
             for go in leave:
                 go()
+
+    async def _ticking(self, wake: asyncio.Event) -> None:
+        """Let the clocks go on until something happens."""
+        turns = math.ceil(len(self._runs) / _CLOCKS_AT_ONCE)
+        for turn in count():
+            try:
+                await asyncio.wait_for(wake.wait(), _tick_s() / turns)
+            except TimeoutError:
+                await asyncio.to_thread(self._tick, turn % turns)
+            else:
+                return

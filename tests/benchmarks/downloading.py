@@ -42,9 +42,11 @@ import asyncio, json, resource, sys, time
 from pathlib import Path
 from hailuo_jupyter import media, redact
 from hailuo_jupyter.engine.download import download
+from hailuo_jupyter.engine.switching import Switching
 from hailuo_jupyter.providers.http import Http
 
 async def main(url, target):
+    Switching().hold()  # as an engine does that has a run in hand
     http = Http()
     media.examine(Path(sys.argv[3]))  # PyAV is loaded, and a clip of this size decoded, before
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

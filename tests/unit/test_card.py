@@ -100,7 +100,17 @@ def test_closing_leaves_no_model_behind() -> None:
     assert set(ipywidgets.widgets.widget._instances) == before
 
 
-def test_as_many_views_are_needed_as_there_are_runs() -> None:
-    card = Card([shown(shown_row(State.GENERATING))])
-    with pytest.raises(ValueError, match="argument 2 is shorter"):
-        card.update([])
+def test_some_of_its_runs_are_brought_up_to_date() -> None:
+    rows = [shown_row(State.GENERATING) for _ in range(3)]
+    card = Card([shown(row, 60) for row in rows])
+    card.update([shown(rows[1], 61)], 1)
+    said = texts(card)
+    each = len(said) // 3
+    clocks = ["".join(said[at * each : (at + 1) * each]) for at in range(3)]
+    assert ["1:01" in clock for clock in clocks] == [False, True, False]
+
+
+def test_there_are_no_more_views_than_runs() -> None:
+    view = shown(shown_row(State.GENERATING))
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        Card([view]).update([view, view])

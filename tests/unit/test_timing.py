@@ -221,3 +221,19 @@ def test_a_mixture_is_a_distribution(
     for t in at:
         assert timing.expected(t) >= t
         assert timing.poll_interval(t) >= 0.1
+
+
+def test_of_many_jobs_each_is_looked_at_less_often() -> None:
+    timing = Timing(173.29, 0.3, sure=True)
+    alone = [timing.poll_interval(at) for at in range(0, 400, 5)]
+    few = [timing.poll_interval(at, 10) for at in range(0, 400, 5)]
+    many = [timing.poll_interval(at, 100) for at in range(0, 400, 5)]
+    assert few == alone
+    assert all(seldom >= often for seldom, often in zip(many, alone, strict=True))
+    assert all(wait <= max(often, 10.0) for wait, often in zip(many, alone, strict=True))
+    looks = 0.0
+    now = 0.0
+    while now < 173.29:
+        now += timing.poll_interval(now, 100)
+        looks += 1.0
+    assert 100 * looks / 173.29 <= 12.0
