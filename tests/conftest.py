@@ -9,7 +9,7 @@ import pytest
 
 #: Files of these folders take long: they are spread over the first part of the run, so that browsers
 #: do not crowd each other, and no worker is left alone with one at the end.
-_LONG = {"browser": 0.75, "kill": 0.6}
+_LONG = {"browser": 0.75, "kill": 0.6, "notebook": 0.85}
 
 
 @pytest.hookimpl(trylast=True)

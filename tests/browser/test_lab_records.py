@@ -106,7 +106,7 @@ def test_the_page_is_loaded_again_meanwhile(
 
 
 def test_the_page_is_loaded_again_while_the_kernel_is_busy(
-    open_lab: OpenLab, server: Server, name: str
+    open_lab: OpenLab, server: Server, name: str, let_go: Callable[[], object]
 ) -> None:
     # Busy until it is told to end, however long the page takes.
     end = f"{name}.end"
@@ -117,6 +117,7 @@ def test_the_page_is_loaded_again_while_the_kernel_is_busy(
     lab.start(2)
     lab.save()
     lab.reload(kernel=False)
+    let_go()  # what had ended before would be told when the kernel has time
     lab.until_state("completed", 1)
     assert lab.kernel_state() == "busy"
     (server.root / end).touch()

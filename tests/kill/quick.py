@@ -14,7 +14,7 @@ class Quick(Timing):
 
     every: float = 0.02
 
-    def poll_interval(self, elapsed: float) -> float:  # noqa: ARG002 -- its parent's
+    def poll_interval(self, elapsed: float, among: int = 1) -> float:  # noqa: ARG002 -- its parent's
         return self.every
 
 
