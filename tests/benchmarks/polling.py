@@ -214,7 +214,7 @@ def figure(path: Path, runs: int) -> None:
     drawn = [lognormal(173.29, sigma) for sigma in (0.1, 0.3, 0.5)]
     plot, axes = plt.subplots(1, len(drawn), figsize=(9.6, 3.2), sharey=True, layout="constrained")
     for ax, kind in zip(axes, drawn, strict=True):
-        looks = np.geomspace(3.0, 150.0, 60)
+        looks = np.geomspace(3.0, 1000.0, 60)
         mean = 173.29 * math.exp(kind.at(0)[0][2] ** 2 / 2.0)
         ours = measure(kind, runs, known=KNOWN, prior_s=173.29)
         ax.loglog(looks, mean / 2.0 / looks, color="#8a8a8a", label="a fixed interval")
@@ -225,6 +225,7 @@ def figure(path: Path, runs: int) -> None:
             ax.annotate(f"every {interval} s", (mean / interval, interval / 2.0), (4, 4),
                         textcoords="offset points", fontsize=7, color="#666666")  # fmt: skip
         ax.set_title(kind.name, fontsize=9)
+        ax.set_xlim(3.0, 1000.0)
         ax.set_xlabel("requests a clip")
     axes[0].set_ylabel("mean delay, s")
     axes[0].legend(fontsize=8, frameon=False)

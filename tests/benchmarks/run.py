@@ -1,6 +1,6 @@
 """The benchmark suite: one table of what this package takes, beside its peers, and what it may take.
 
-    python tests/benchmarks/run.py [--rows 2,3,5] [--full] [--json FILE] [--figures FOLDER]
+    python tests/benchmarks/run.py [--rows 2,3,5] [--full [ROWS]] [--json FILE] [--figures FOLDER]
 
 Every figure of a row is measured in one run, ours and the peer's in turn, so that the ratio holds
 where the machine is busy; the load when a row begins goes into the JSON. The peers come with the extra
@@ -50,7 +50,15 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     reader.add_argument("--rows", type=_rows, default=list(ROWS), help="e.g. 2,3,5; all by default")
-    reader.add_argument("--full", action="store_true", help="longer, larger and more often")
+    reader.add_argument(
+        "--full",
+        type=_rows,
+        nargs="?",
+        const=list(ROWS),
+        default=[],
+        metavar="ROWS",
+        help="longer, larger and more often; of all rows, or of these",
+    )
     reader.add_argument("--json", type=Path, metavar="FILE", help="write every figure to this file")
     reader.add_argument("--figures", type=Path, metavar="FOLDER", help="draw curves (matplotlib)")
     return reader.parse_args(argv)
@@ -77,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
         measured = importlib.import_module(module)
         # Some have a command and a `measure` of their own, and give the suite a part of it.
         measure = getattr(measured, "measure_row", None) or measured.measure
-        for figure in measure(full=given.full):
+        for figure in measure(full=row in given.full):
             found.append({**asdict(figure), "ratio": figure.ratio, "load": load})
             say(line(found[-1]) + "\n")
         sys.stdout.flush()
