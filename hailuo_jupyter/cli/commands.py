@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from hailuo_jupyter.cli import export, keep, log, money, rescue, scene
-from hailuo_jupyter.plain import harmless
+from hailuo_jupyter.cli.saying import complain, say
 
 _INTERRUPTED = 130
-
-
-def say(*lines: str) -> None:
-    """Print lines."""
-    for line in lines:
-        sys.stdout.write(f"{harmless(line)}\n")
-    sys.stdout.flush()
-
-
-def complain(*lines: str) -> None:
-    """Print lines on standard error, each message on one."""
-    for line in lines:
-        sys.stderr.write(f"{' '.join(harmless(line).split())}\n")
 
 
 def demo(arguments: argparse.Namespace) -> int:

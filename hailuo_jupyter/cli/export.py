@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter.cli import choosing
+from hailuo_jupyter.cli.saying import complain, say
 
 
 def add(commands: Any) -> None:
@@ -56,8 +56,8 @@ def export(arguments: argparse.Namespace) -> int:
     from hailuo_jupyter.nbfile.crate import export as write
 
     done = write(arguments.notebook, arguments.output, arguments.clips, licence=arguments.license)
-    _say(f"{done.path} is written: {done.runs} run(s), {done.clips} clip(s).")
-    _complain(*done.remarks)
+    say(f"{done.path} is written: {done.runs} run(s), {done.clips} clip(s).")
+    complain(*done.remarks)
     return 1 if done.remarks else 0
 
 
@@ -81,27 +81,13 @@ def log_to(arguments: argparse.Namespace) -> int:
             going_on += 1
         elif problem := courier.bring(row):
             failed += 1
-            _complain(f"Run {run.run_id}: {problem}")
+            complain(f"Run {run.run_id}: {problem}")
         else:
             sent += 1
     courier.leave(wait_s=30.0)
     later = f", {going_on} have not ended" if going_on else ""
-    _say(f"{name} has {sent} run(s){f', {failed} not taken' if failed else ''}{later}.")
+    say(f"{name} has {sent} run(s){f', {failed} not taken' if failed else ''}{later}.")
     return 1 if failed else 0
-
-
-def _say(line: str) -> None:
-    from hailuo_jupyter.plain import harmless
-
-    sys.stdout.write(f"{harmless(line)}\n")
-    sys.stdout.flush()
-
-
-def _complain(*lines: str) -> None:
-    from hailuo_jupyter.plain import harmless
-
-    for line in lines:
-        sys.stderr.write(f"{harmless(' '.join(line.split()))}\n")
 
 
 DO: dict[str, Callable[[argparse.Namespace], int]] = {"export": export, "log-to": log_to}

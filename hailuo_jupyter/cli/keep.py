@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hailuo_jupyter.cli.saying import say
+
 if TYPE_CHECKING:
     from hailuo_jupyter.nbfile.prune_plan import Filter
 
@@ -228,7 +230,6 @@ def relink(arguments: argparse.Namespace) -> int:
 
 
 def _say(lines: Iterable[str]) -> None:
-    from hailuo_jupyter.cli.commands import say
     from hailuo_jupyter.kernel.words import harmless
 
     say(*(harmless(" ".join(line.splitlines())) for line in lines))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hailuo_jupyter.cli.saying import complain, say
+
 _INTERRUPTED = 130
 
 
@@ -69,7 +71,6 @@ def _minutes(text: str) -> float:
 
 def collect(arguments: argparse.Namespace) -> int:
     """Do ``collect``."""
-    from hailuo_jupyter.cli.commands import complain, say
     from hailuo_jupyter.cli.progress import Progress
     from hailuo_jupyter.cli.waiting import collect as run
 
@@ -104,7 +105,6 @@ def collect(arguments: argparse.Namespace) -> int:
 
 def bring(arguments: argparse.Namespace) -> int:
     """Do ``import``."""
-    from hailuo_jupyter.cli.commands import complain, say
     from hailuo_jupyter.kernel.words import harmless
     from hailuo_jupyter.nbfile.importing import import_runs
     from hailuo_jupyter.runlog.imports import Adopted
@@ -123,7 +123,6 @@ def bring(arguments: argparse.Namespace) -> int:
 
 def audit(arguments: argparse.Namespace) -> int:
     """Do ``audit``."""
-    from hailuo_jupyter.cli.commands import complain, say
     from hailuo_jupyter.kernel.words import harmless
     from hailuo_jupyter.nbfile.audit_places import audit as run
 

@@ -16,7 +16,7 @@ from rocrate.rocrate import ROCrate
 
 from hailuo_jupyter import catalogue
 from hailuo_jupyter.errors import HailuoError
-from hailuo_jupyter.nbfile.crate import Contents, Taken
+from hailuo_jupyter.nbfile.crate_contents import Contents, Taken
 from hailuo_jupyter.plain import harmless
 from hailuo_jupyter.record import Record
 from hailuo_jupyter.sinks import facts
