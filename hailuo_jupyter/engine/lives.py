@@ -19,7 +19,7 @@ from hailuo_jupyter.engine.life import cancelled, live, mistake
 from hailuo_jupyter.engine.loop import Loop
 from hailuo_jupyter.engine.pace import Clock, Pace
 from hailuo_jupyter.engine.switching import Switching
-from hailuo_jupyter.errors import HailuoError, RunLogError
+from hailuo_jupyter.errors import HailuoError, RunLogError, SettingsError
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.request import Request
 from hailuo_jupyter.runlog import Row
@@ -90,7 +90,8 @@ class Lives:
     def take_over(self, rows: Sequence[Row], desk: Desk) -> list[str]:
         """Go on with whatever no other process works on; gives the ids of those that go on.
 
-        What a newer version wrote is left as it is: neither taken nor changed.
+        What a newer version wrote, or whose provider is not known here, is left as it is: neither
+        taken nor changed.
         """
         # Whoever asks for a run and who follows the log do so from two threads.
         with self._taking:
@@ -122,13 +123,17 @@ class Lives:
     def _readable(self, row: Row) -> bool:
         """Tell whether a run can be gone on with; where not, it is said once."""
         try:
-            record_of(row)
+            self._wires.provider(row.provider, record_of(row).dialect)
         except RunLogError as error:
-            if row.run_id not in self._left_alone:
-                self._left_alone.add(row.run_id)
-                logger.warning("%s It is left alone. %s", error.what, error.todo)
-            return False
-        return True
+            why = error.what
+        except SettingsError:
+            why = f"Run {row.run_id} is of a provider that this version does not know."
+        else:
+            return True
+        if row.run_id not in self._left_alone:
+            self._left_alone.add(row.run_id)
+            logger.warning("%s It is left alone. Install the newest version.", why)
+        return False
 
     def _begin_again(self, row: Row) -> None:
         self._board.publish(row)

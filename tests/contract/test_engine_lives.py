@@ -54,6 +54,26 @@ def test_what_a_newer_version_wrote_is_left_alone_and_keeps_nobody(
     assert second.logs()[0].get(newer) == before
 
 
+def test_a_run_of_an_unknown_provider_is_left_alone_and_keeps_nobody(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = lab.engine()
+    runs = [lab.place(first, f"dog {number}") for number in range(2)]
+    eventually(lambda: all(run.record.job.id for run in runs))
+    first.stop()
+    with RunLog(lab.log) as log, log.exclusive() as connection:
+        connection.execute(
+            "UPDATE runs SET provider = 'replicate', "
+            "record_json = json_set(record_json, '$.provider', 'replicate') WHERE run_id = ?",
+            (runs[0].run_id,),
+        )
+    second = lab.engine()
+    assert [run.run_id for run in second.resume()] == [runs[1].run_id]
+    assert second.run(runs[1].run_id).wait(60).clip is not None
+    assert second.left_alone == (runs[0].run_id,)
+    assert any("a provider that this version does not know" in each for each in caplog.messages)
+
+
 def test_a_cell_whose_run_a_newer_version_wrote_buys_nothing(lab: Lab) -> None:
     first = lab.engine()
     run = lab.place(first)

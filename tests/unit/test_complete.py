@@ -11,6 +11,7 @@ from traitlets.config import Config
 
 import hailuo_jupyter
 from hailuo_jupyter.kernel.complete import make_matcher
+from hailuo_jupyter.settings import Hailuo
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,11 @@ def ip(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("HAILUO_RUN_LOG", str(tmp_path / "runs.sqlite3"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "first.png").touch()
+    Hailuo.clear_instance()  # what an earlier test has set, or a log that it has named
     hailuo_jupyter.load_ipython_extension(shell)
     yield shell
     hailuo_jupyter.unload_ipython_extension(shell)
+    Hailuo.clear_instance()
 
 
 def complete(ip: Any, text: str) -> list[str]:
