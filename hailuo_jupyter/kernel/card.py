@@ -73,9 +73,11 @@ class _Cell:
         )
         # Each model is a message: what all parts have alike is one for all.
         self._alike = {"layout": Layout(margin="0", width="auto"), "style": HTMLStyle()}
-        self._parts = {part: HTML(_rendered(part, view), **self._alike) for part in _PARTS}
-        for part, widget in self._parts.items():
-            widget.add_class(f"hailuo-{part}")
+        # Their class goes along with them: `add_class` would be one more message for each.
+        self._parts = {
+            part: HTML(_rendered(part, view), _dom_classes=(f"hailuo-{part}",), **self._alike)
+            for part in _PARTS
+        }
         self.box = VBox(list(self._parts.values()), layout=self._layout)
 
     def update(self, view: RunView) -> None:
