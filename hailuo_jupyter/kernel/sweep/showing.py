@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from hailuo_jupyter.engine import waiting
 from hailuo_jupyter.engine.engine import Engine
-from hailuo_jupyter.kernel import display as displays
+from hailuo_jupyter.kernel import outputs
 from hailuo_jupyter.kernel.origin import Audience
 from hailuo_jupyter.kernel.sweep.sheet import Sheet, bundle
 from hailuo_jupyter.kernel.sweep.views import views
@@ -62,7 +62,7 @@ class SheetShowing:
         self._shown: object = None
         self._lock = threading.Lock()
         self._following: Future[None] | None = None
-        self._leave = displays.within(self._drawn)
+        self._leave = outputs.within(self._drawn)
 
     def open(self) -> None:
         """Show the sheet, and keep it true from now on; call it in the cell's context."""
