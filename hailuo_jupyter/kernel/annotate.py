@@ -1,4 +1,4 @@
-"""Rating, tags and note of a run, by its id; for commands and for the front end's rating.
+"""Rating, tags and note of a run, by its id; for commands.
 
 Each goes into the run log, the record beside the clip and, by the bridge, into the metadata of the
 notebooks that know the run. All may be called from any thread.

@@ -23,7 +23,7 @@ from hailuo_jupyter import __version__
 from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.kernel import origin
 from hailuo_jupyter.kernel.bridge_messages import CAN, TARGET, Hello, Other, Rate, message, read
-from hailuo_jupyter.kernel.open_notebooks import OpenNotebooks, located
+from hailuo_jupyter.kernel.open_notebooks import Draw, OpenNotebooks, located
 from hailuo_jupyter.kernel.origin import Audience
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import BOUGHT, SETTLED
@@ -50,13 +50,15 @@ class Bridge:
     ----------
     ip
         The shell.
+    draw
+        Draws anew the outputs that a front end shows.
     """
 
-    def __init__(self, ip: Any) -> None:
+    def __init__(self, ip: Any, draw: Draw) -> None:
         self._ip = ip
         self._comm: Any = None
         self._context = contextvars.copy_context()
-        self._open = OpenNotebooks()
+        self._open = OpenNotebooks(draw)
         self._sent: dict[str, int] = {}
         self._engine: Engine | None = None
         self._leave: Callable[[], None] = lambda: None
@@ -220,15 +222,16 @@ class Bridge:
 
     def _rate(self, client: str, said: Rate) -> None:
         """Keep a person's rating; whoever shows the run is told of its new record."""
-        from hailuo_jupyter.kernel.annotate import rate
+        from hailuo_jupyter.engine import process
 
         try:
-            rate(said.run_id, said.rating)
+            engine = process.engine()
+            self.follow(engine)
+            engine.run(said.run_id).rate(said.rating)
         except (HailuoError, ValueError) as error:
             self._send("notice", client=client, sentence=f"The rating is not kept. {error}")
             return
-        if (engine := self._with_log()) is not None:
-            self._changed(engine.row(said.run_id))
+        self._changed(engine.row(said.run_id))
 
 
 _bridge: Bridge | None = None
@@ -242,11 +245,19 @@ def heard_version() -> str:
     return next(reversed(_heard.values())).version if _heard else ""
 
 
-def open_bridge(ip: Any) -> None:
-    """Open this kernel's bridge, where the shell belongs to a kernel; may be repeated."""
+def open_bridge(ip: Any, draw: Draw) -> None:
+    """Open this kernel's bridge, where the shell belongs to a kernel; may be repeated.
+
+    Parameters
+    ----------
+    ip
+        The shell.
+    draw
+        Draws anew the outputs that a front end shows.
+    """
     global _bridge  # noqa: PLW0603 - there is one a kernel
     if _bridge is None and hasattr(ip, "kernel"):
-        _bridge = Bridge(ip)
+        _bridge = Bridge(ip, draw)
 
 
 def close_bridge() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from hailuo_jupyter.errors import NOTHING_SENT, OptionError
 from hailuo_jupyter.kernel import options
+from hailuo_jupyter.kernel.cell_options import CELL_OPTIONS, wish_of
 from hailuo_jupyter.kernel.generate import Wish
-from hailuo_jupyter.kernel.magics import CELL_OPTIONS, wish_of
 
 _MAGIC = "%%hailuo"
 _ORDER = {option.name: place for place, option in enumerate(CELL_OPTIONS)}
@@ -69,7 +69,7 @@ def read(text: str, namespace: Mapping[str, Any]) -> Wish:
     if magic != _MAGIC:
         raise OptionError(f"The text does not begin with {_MAGIC}.", money=NOTHING_SENT)
     found = options.read(options.words_of(line), CELL_OPTIONS)
-    wish: Wish = wish_of(found, body, dict(namespace))
+    wish = wish_of(found, body, dict(namespace))
     return replace(wish, options={k: v for k, v in wish.options.items() if v is not None})
 
 

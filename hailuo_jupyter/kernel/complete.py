@@ -13,8 +13,8 @@ from typing import Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from hailuo_jupyter.kernel import run_source
+from hailuo_jupyter.kernel.cell_options import CELL_OPTIONS
 from hailuo_jupyter.kernel.commands.listing import COMMANDS
-from hailuo_jupyter.kernel.magics import CELL_OPTIONS
 from hailuo_jupyter.kernel.options import Option, Takes
 
 _MAGIC = re.compile(r"\s*(%%?)hailuo\b(.*)", re.DOTALL)

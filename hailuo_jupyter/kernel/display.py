@@ -23,7 +23,7 @@ from hailuo_jupyter.engine import process, waiting
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import ClipError
-from hailuo_jupyter.kernel import bridge, compare, origin
+from hailuo_jupyter.kernel import bridge, origin
 from hailuo_jupyter.kernel.bundle import bundle
 from hailuo_jupyter.kernel.origin import Audience
 from hailuo_jupyter.kernel.view import RunView, view
@@ -51,9 +51,6 @@ _kept: list[Follows] = []
 
 #: Displays that follow their runs just now, by these runs.
 _kept_up: dict[tuple[str, ...], Showing] = {}
-
-#: Whoever shows runs within an output of its own: gives its bundle if it shows these runs.
-_whole: list[Callable[[tuple[str, ...]], dict[str, Any] | None]] = []
 
 
 class Follows(Protocol):
@@ -127,47 +124,6 @@ def bundle_now(
     found = _kept_up.get(tuple(run.run_id for run in runs))
     showing = found or Showing(engine, runs, Audience.FRONT_END, base, embed=embed)
     return showing.bundle()
-
-
-def bundles_now(
-    engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False
-) -> list[dict[str, Any]]:
-    """Give what outputs of these runs may have to hold now: a form's, a comparison, and one of its own.
-
-    Parameters
-    ----------
-    engine, runs, base, embed
-        See `Showing`.
-    """
-    ids = tuple(run.run_id for run in runs)
-    whole = [data for draw in tuple(_whole) if (data := draw(ids)) is not None]
-    if not whole and any(run.record.sweep for run in runs):
-        from hailuo_jupyter.kernel.sweep.views import again
-
-        whole = again(engine, ids, base)
-    if compare.LEAST <= len(ids) <= compare.MOST:
-        from hailuo_jupyter.kernel import comparison
-
-        rows = [engine.row(run_id) for run_id in ids]
-        whole.append(comparison.bundle(comparison.views(rows, engine, base)))
-    return [*whole, bundle_now(engine, runs, base, embed=embed)]
-
-
-def within(draw: Callable[[tuple[str, ...]], dict[str, Any] | None]) -> Callable[[], None]:
-    """Have `bundles_now` ask a form for the bundle of its output.
-
-    Parameters
-    ----------
-    draw
-        Given the ids of an output's runs, gives the form's bundle if that shows them, else None.
-
-    Returns
-    -------
-    callable
-        Ends it.
-    """
-    _whole.append(draw)
-    return lambda: _whole.remove(draw)
 
 
 def follow_at_the_end(output: Follows) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hailuo_jupyter.kernel.bridge import close_bridge, follow, open_bridge
 from hailuo_jupyter.kernel.magics import HailuoMagics
 from hailuo_jupyter.runlog.queries import peek_unfinished
 from hailuo_jupyter.settings import Hailuo
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.engine.engine import Engine
+    from hailuo_jupyter.engine.run import Run
 
 _MATCHER = "_hailuo_matcher"
 
@@ -26,7 +31,7 @@ def load(ip: Any) -> None:
         ip.configurables.append(settings)
     ip.register_magics(HailuoMagics)
     _complete(ip)
-    open_bridge(ip)
+    open_bridge(ip, _drawn)
     if any(peek_unfinished(settings.run_log_path(demo=demo)) for demo in (False, True)):
         threading.Thread(target=_go_on, name="hailuo-resume", daemon=True).start()
 
@@ -51,6 +56,13 @@ def _go_on() -> None:
     engine = process.engine()
     follow(engine)
     engine.resume()
+
+
+def _drawn(engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False) -> list[Any]:
+    """Draw outputs anew for the bridge; what draws is loaded when the first one is behind."""
+    from hailuo_jupyter.kernel.outputs import bundles_now
+
+    return bundles_now(engine, runs, base, embed=embed)
 
 
 def _complete(ip: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.kernel import origin
@@ -19,12 +19,22 @@ from hailuo_jupyter.states import BOUGHT, SETTLED
 
 if TYPE_CHECKING:
     from hailuo_jupyter.engine.engine import Engine
+    from hailuo_jupyter.engine.run import Run
     from hailuo_jupyter.runlog import Row
 
 logger = logging.getLogger(__name__)
 
 #: Runs of one notebook that are looked for in the log.
 _MOST_RUNS = 1000
+
+
+class Draw(Protocol):
+    """Who draws outputs anew: `outputs.bundles_now`, which lies above this module."""
+
+    def __call__(
+        self, engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False
+    ) -> list[dict[str, Any]]:
+        """Give what outputs of these runs may have to hold now."""
 
 
 @dataclass
@@ -37,9 +47,16 @@ class _Open:
 
 
 class OpenNotebooks:
-    """What is open, and what each has to be told. It sends nothing itself."""
+    """What is open, and what each has to be told. It sends nothing itself.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    draw
+        Draws the outputs that are behind.
+    """
+
+    def __init__(self, draw: Draw) -> None:
+        self._draw = draw
         self._open: dict[str, _Open] = {}
 
     def __bool__(self) -> bool:
@@ -80,7 +97,7 @@ class OpenNotebooks:
                 for row in rows
                 if row.revision > hello.known.get(row.run_id, 0)
             ],
-            "bundles": _bundles(engine, behind, notebook.folder),
+            "bundles": self._bundles(engine, behind, notebook.folder),
         }
 
     def shows(self, notebook: Notebook, runs: tuple[str, ...]) -> None:
@@ -99,8 +116,23 @@ class OpenNotebooks:
                 place.known.add(row.run_id)
                 if row.state in SETTLED:
                     behind = {key: how for key, how in place.shown.items() if row.run_id in key}
-                    bundles = _bundles(engine, behind, place.folder)
+                    bundles = self._bundles(engine, behind, place.folder)
             yield {"notebook": notebook_id, "records": [record], "bundles": bundles}
+
+    def _bundles(
+        self, engine: Engine | None, shown: dict[tuple[str, ...], bool], folder: Path
+    ) -> list[dict[str, Any]]:
+        """Draw outputs anew, as far as the log knows their runs."""
+        if engine is None or not shown:
+            return []
+        found: list[dict[str, Any]] = []
+        for ids, embed in shown.items():
+            try:
+                runs = [engine.run(run_id) for run_id in ids]
+                found.extend(self._draw(engine, runs, folder, embed=embed))
+            except (HailuoError, ValueError):
+                logger.debug("an output of runs %s was not drawn", ", ".join(ids))
+        return found
 
 
 def _rows(engine: Engine, notebook_id: str, known: Iterable[str]) -> list[Row]:
@@ -113,24 +145,6 @@ def _rows(engine: Engine, notebook_id: str, known: Iterable[str]) -> list[Row]:
             if run_id not in found and (shown := log.find(run_id)):
                 found[run_id] = shown
     return list(found.values())
-
-
-def _bundles(
-    engine: Engine | None, shown: dict[tuple[str, ...], bool], folder: Path
-) -> list[dict[str, Any]]:
-    """Draw outputs anew, as far as the log knows their runs."""
-    if engine is None or not shown:
-        return []
-    from hailuo_jupyter.kernel.display import bundles_now
-
-    found: list[dict[str, Any]] = []
-    for ids, embed in shown.items():
-        try:
-            runs = [engine.run(run_id) for run_id in ids]
-            found.extend(bundles_now(engine, runs, folder, embed=embed))
-        except (HailuoError, ValueError):
-            logger.debug("an output of runs %s was not drawn", ", ".join(ids))
-    return found
 
 
 def located(hello: Hello) -> Notebook:

@@ -23,6 +23,7 @@ from hailuo_jupyter.kernel.bridge_messages import (
     read,
 )
 from hailuo_jupyter.kernel.open_notebooks import located
+from hailuo_jupyter.kernel.outputs import bundles_now
 
 #: JSON as a socket gives it, and what Python's reader takes besides: NaN, Infinity, half pairs.
 LEAVES = st.one_of(
@@ -77,7 +78,7 @@ def test_whatever_is_sent_is_read_or_ignored(data: Any) -> None:
 @given(JSON | OURS | RUNS, JSON)
 def test_the_bridge_survives_whatever_is_sent(data: Any, session: Any) -> None:
     events = SimpleNamespace(register=lambda *_: None, unregister=lambda *_: None)
-    taken = bridge.Bridge(SimpleNamespace(events=events))
+    taken = bridge.Bridge(SimpleNamespace(events=events), bundles_now)
     sent: list[Any] = []
 
     def send(data: Any) -> None:

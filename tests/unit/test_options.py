@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hailuo_jupyter.errors import OptionError
-from hailuo_jupyter.kernel.magics import CELL_OPTIONS, CELL_USAGE
+from hailuo_jupyter.kernel.cell_options import CELL_OPTIONS, CELL_USAGE
 from hailuo_jupyter.kernel.options import Line, help_text, read, whole_number, words_of
 
 

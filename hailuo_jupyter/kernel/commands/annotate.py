@@ -10,9 +10,9 @@ from typing import Any
 from hailuo_jupyter.engine.annotate import BEST
 from hailuo_jupyter.errors import NOTHING_SENT, OptionError
 from hailuo_jupyter.kernel import annotate, origin
+from hailuo_jupyter.kernel.cell_options import CELL_OPTIONS, wish_of
 from hailuo_jupyter.kernel.commands.naming import run_of
 from hailuo_jupyter.kernel.commands.saying import say
-from hailuo_jupyter.kernel.magics import CELL_OPTIONS
 from hailuo_jupyter.kernel.options import Line, Option, Takes, help_text
 from hailuo_jupyter.kernel.words import harmless, shortened
 
@@ -99,7 +99,7 @@ def _rerun(read: Line, ip: Any) -> None:
     if read.flag("optimizer") and read.flag("no-optimizer"):
         raise OptionError("--optimizer and --no-optimizer exclude each other.", money=NOTHING_SENT)
     # The record's own prompt is no text to be filled in: its braces are just braces.
-    wish = magics.wish_of(read, "" if prompt is None else prompt, ip.user_ns)
+    wish = wish_of(read, "" if prompt is None else prompt, ip.user_ns)
     keep = {
         "prompt": prompt is None,
         "prompt_optimizer": not (read.flag("optimizer") or read.flag("no-optimizer")),

@@ -83,9 +83,10 @@ class Panel:
         elif self._view is not None:
             self._view.shelf.open(self._view.root)
         else:
+            from hailuo_jupyter.kernel.outputs import bundles_now
             from hailuo_jupyter.kernel.panel.form_view import FormView
 
-            bridge.open_bridge(self._ip)
+            bridge.open_bridge(self._ip, bundles_now)
             self._view = FormView(self._form, self._place, self._ip)
             self._view.open()
 

@@ -13,7 +13,7 @@ from ipywidgets import VBox
 
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.run import Run
-from hailuo_jupyter.kernel import display as displays
+from hailuo_jupyter.kernel import outputs
 from hailuo_jupyter.kernel.bundle import bundle
 from hailuo_jupyter.kernel.origin import Place
 from hailuo_jupyter.kernel.panel import look
@@ -46,7 +46,7 @@ class Shelf:
         # By it ipykernel finds the parent header of what is sent later.
         self._context = contextvars.copy_context()
         self.box: VBox = look.box("hailuo-shelf")
-        self._leave = displays.within(self._drawn)
+        self._leave = outputs.within(self._drawn)
 
     def open(self, root: VBox) -> None:
         """Show a widget that holds this shelf, in the running cell.

@@ -13,6 +13,7 @@ from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.kernel import bridge, origin
 from hailuo_jupyter.kernel.bundle import MIME
 from hailuo_jupyter.kernel.origin import Place
+from hailuo_jupyter.kernel.outputs import bundles_now
 from hailuo_jupyter.kernel.panel import look
 from hailuo_jupyter.kernel.sweep import plan_view
 from hailuo_jupyter.kernel.sweep.sweep import Sweep
@@ -49,7 +50,7 @@ class Asking:
         """Show plan and button in the running cell."""
         from IPython.display import display
 
-        bridge.open_bridge(origin.shell())
+        bridge.open_bridge(origin.shell(), bundles_now)
         self._context = contextvars.copy_context()
         last = "Nothing was sent. Run the cell to get the button that sends it, or put --yes on it."
         data = plan_view.bundle(self._sweep.plan, self._sweep.engine, last=last)

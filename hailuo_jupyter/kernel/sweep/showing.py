@@ -8,22 +8,35 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from hailuo_jupyter.engine import waiting
-from hailuo_jupyter.kernel import display as displays
+from hailuo_jupyter.engine.engine import Engine
+from hailuo_jupyter.kernel import outputs
 from hailuo_jupyter.kernel.origin import Audience
-from hailuo_jupyter.kernel.sweep.sheet import bundle
+from hailuo_jupyter.kernel.sweep.sheet import Sheet, bundle
 from hailuo_jupyter.kernel.sweep.views import views
-
-if TYPE_CHECKING:
-    from hailuo_jupyter.kernel.sweep.sweep import Sweep
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between two updates at least: a whole sheet is sent each time.
 _REST_S = 0.7
+
+
+class Shown(Protocol):
+    """What a sheet is of, as far as its display has to do with it: a sweep."""
+
+    @property
+    def engine(self) -> Engine:
+        """Who knows its runs."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more happens by itself."""
+
+    def sheet(self) -> Sheet:
+        """Give what its contact sheet shows now."""
 
 
 class SheetShowing:
@@ -42,14 +55,14 @@ class SheetShowing:
     """
 
     def __init__(
-        self, sweep: Sweep, audience: Audience, base: Path, *, display_id: str | None = None
+        self, sweep: Shown, audience: Audience, base: Path, *, display_id: str | None = None
     ) -> None:
         self._sweep, self._audience, self._base = sweep, audience, base
         self._there, self._display_id = display_id is not None, display_id or uuid4().hex
         self._shown: object = None
         self._lock = threading.Lock()
         self._following: Future[None] | None = None
-        self._leave = displays.within(self._drawn)
+        self._leave = outputs.within(self._drawn)
 
     def open(self) -> None:
         """Show the sheet, and keep it true from now on; call it in the cell's context."""
