@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Sequence
@@ -52,10 +53,14 @@ def unload(ip: Any) -> None:
 
 def _go_on() -> None:
     from hailuo_jupyter.engine import process
+    from hailuo_jupyter.errors import HailuoError
 
-    engine = process.engine()
-    follow(engine)
-    engine.resume()
+    try:
+        engine = process.engine()
+        follow(engine)
+        engine.resume()
+    except HailuoError as error:  # the log cannot be used, or was closed by `%unload_ext` meanwhile
+        logging.getLogger(__name__).warning("Unfinished runs were not gone on with: %s", error)
 
 
 def _drawn(engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False) -> list[Any]:
