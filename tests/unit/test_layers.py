@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,16 @@ def test_the_lowest_modules_load_nothing_of_the_rest() -> None:
 def test_the_engine_loads_no_ipython_and_no_simulator() -> None:
     found = loaded("import hailuo_jupyter.engine.process")
     assert not found & {"IPython", "ipykernel", "ipywidgets", "hailuo_jupyter.simulator"}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = {module_of(path) for path in FILES} - {"hailuo_jupyter"}
+    # `from package import module` names both; a package that only hands names on is no tie.
+    found = {
+        module_of(path): {name for name in imports(path) if name in known}
+        - {module_of(path), module_of(path).rpartition(".")[0]}
+        for path in FILES
+    }
+    for names in found.values():
+        names -= {each.rpartition(".")[0] for each in names}
+    TopologicalSorter(found).prepare()  # raises CycleError, which names the circle
