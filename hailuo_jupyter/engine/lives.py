@@ -95,7 +95,9 @@ class Lives:
         """
         # Whoever asks for a run and who follows the log do so from two threads.
         with self._taking:
-            going = {row.run_id for row in rows if self.in_hand(row.run_id)}
+            held = [row.run_id for row in rows if self.in_hand(row.run_id)]
+            # A life that has let its run go lasts a moment longer, and does nothing more for it.
+            going = {row.run_id for row in desk.log.rows(held) if row.owner is not None}
             for run_id in going:
                 self._loop.call(self._wake, run_id)
             others = [row for row in rows if row.run_id not in going and self._readable(row)]

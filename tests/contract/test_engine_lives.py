@@ -54,6 +54,24 @@ def test_what_a_newer_version_wrote_is_left_alone_and_keeps_nobody(
     assert second.logs()[0].get(newer) == before
 
 
+def test_a_life_that_has_let_its_run_go_keeps_nobody_from_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = lab.engine()
+    run = lab.place(engine)
+    eventually(lambda: run.record.job.id)
+    lives = engine._lives
+    desk = engine._desks.of("segmind")
+    before = lives._going[run.run_id]
+    # As between the last commit of a life and its end: the log has nobody, the life is not done.
+    desk.log.release(run.run_id, desk.owner.id)
+    assert lives.in_hand(run.run_id)
+    assert lives.take_over([desk.log.get(run.run_id)], desk) == [run.run_id]
+    assert lives._going[run.run_id] is not before
+    assert desk.log.get(run.run_id).owner == desk.owner.id
+    assert run.wait(60).clip is not None
+
+
 def test_a_run_of_an_unknown_provider_is_left_alone_and_keeps_nobody(
     lab: Lab, caplog: pytest.LogCaptureFixture
 ) -> None:
