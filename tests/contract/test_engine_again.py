@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -180,18 +179,20 @@ def test_a_rerun_is_bought_once_and_leaves_the_cells_own_take(lab: Lab) -> None:
 def test_an_interrupt_does_not_part_what_is_bought_from_what_is_done_for_it(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    buy = placing.buy
+    buy, heard = placing.buy, threading.Event()
 
     def interrupted(*args: Any) -> Any:
         found = buy(*args)
-        _thread.interrupt_main()  # as the stop button does, right after the run was written down
-        time.sleep(0.2)
+        # As the stop button does, right after the run was written down and before its life begins.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        assert heard.wait(60)
         return found
 
     monkeypatch.setattr(placing, "buy", interrupted)
     engine = lab.engine()
     with pytest.raises(KeyboardInterrupt):
         engine.place(lab.order())
+    heard.set()
     (row,) = engine.logs()[0].recent()
     assert engine.run(row.run_id).wait(60).clip is not None
     assert lab.submits() == 1
