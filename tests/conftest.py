@@ -6,6 +6,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of a busy machine than of the code; benchmarks measure time.
+settings.register_profile("patient", parent=settings(), deadline=None)
+settings.load_profile("patient")
 
 #: Files of these folders take long: they are spread over the first part of the run, so that browsers
 #: do not crowd each other, and no worker is left alone with one at the end.

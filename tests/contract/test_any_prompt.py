@@ -51,7 +51,7 @@ def engine(lab: Lab) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("provider", ["segmind", "aimlapi"])
-@bounds(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@bounds(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=prompts)
 def test_any_prompt_comes_back_as_it_was(
     lab: Lab, engine: Engine, provider: str, text: str
@@ -83,7 +83,7 @@ def test_any_prompt_comes_back_as_it_was(
     place=st.integers(0, 20),
     control=st.characters(categories=["Cc", "Cs"]),
 )
-@bounds(max_examples=100, deadline=None)
+@bounds(max_examples=100)
 def test_control_characters_are_refused(text: str, place: int, control: str) -> None:
     if control in "\n\t\r":
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from front_end import Cell, FrontEnd
+from held import holding
 
 from hailuo_jupyter.simulator import Simulator, SimulatorOptions
 
@@ -38,7 +39,10 @@ def interrupt_after(page: FrontEnd, cell: Cell, seconds: float) -> float:
     return time.monotonic() - asked
 
 
-def test_every_way_of_waiting_can_be_interrupted_and_the_run_goes_on(page: FrontEnd) -> None:
+def test_every_way_of_waiting_can_be_interrupted_and_the_run_goes_on(
+    page: FrontEnd, slow: Simulator
+) -> None:
+    let_go = holding(slow, "A clock without hands.")
     page.run("%%hailuo --provider demo --name run\nA clock without hands.")
     for code in (
         "run.wait()",
@@ -47,18 +51,18 @@ def test_every_way_of_waiting_can_be_interrupted_and_the_run_goes_on(page: Front
         "await asyncio.wait_for(run, 60)",
         "%hailuo wait",
     ):
-        if "completed" in page.run("print(run.status)").text:
-            page.run("%%hailuo --provider demo --new --name run\nA clock without hands.")
         cell = page.start(code)
         assert interrupt_after(page, cell, 0.5) < 2.0
         assert cell.error is not None, code
         assert cell.error["ename"] in {"WaitInterrupted", "CancelledError", "KeyboardInterrupt"}
         assert page.run("print(run.status)").error is None
+    let_go()
     said = page.run("print((await run).status)")
     assert said.text.strip() == "completed"
 
 
-def test_an_interrupted_wait_says_that_the_run_goes_on(page: FrontEnd) -> None:
+def test_an_interrupted_wait_says_that_the_run_goes_on(page: FrontEnd, slow: Simulator) -> None:
+    let_go = holding(slow, "An hourglass turns.")
     page.run("%%hailuo --provider demo --name run\nAn hourglass turns.")
     cell = page.start("run.wait()")
     interrupt_after(page, cell, 0.5)
@@ -66,6 +70,7 @@ def test_an_interrupted_wait_says_that_the_run_goes_on(page: FrontEnd) -> None:
     assert len(cell.error["traceback"]) == 1
     waiting = page.start("%%hailuo --provider demo --wait\nAn hourglass turns.")
     interrupt_after(page, waiting, 0.7)
+    let_go()
     page.until(lambda: waiting.outputs[0]["data"][MIME]["state"] == "completed", 30)
 
 

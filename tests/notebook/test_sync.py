@@ -324,7 +324,6 @@ def foreign(nb: dict[str, Any]) -> dict[str, Any]:
 
 @settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())

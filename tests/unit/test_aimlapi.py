@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hailuo_jupyter import catalogue, request
@@ -346,7 +346,6 @@ replies = st.builds(Reply, statuses, st.sampled_from([{}, {"retry-after": "3"}])
 @given(replies)
 @example(reply(201, {"id": "\ud800"}))
 @example(reply(201, {"id": 10**4200}))
-@settings(deadline=None)
 def test_whatever_is_answered_gives_a_value_or_an_error_of_ours(answer: Reply) -> None:
     for read, kind in ((WIRE.accepted, Accepted), (WIRE.news, News), (WIRE.uploaded, str)):
         try:

@@ -120,7 +120,7 @@ def written(record: Record, **changes: Any) -> Record:
 
 @pytest.mark.parametrize("name", DIALECTS)
 @pytest.mark.parametrize("stage", READERS)
-@bounds(max_examples=120, deadline=None)
+@bounds(max_examples=120)
 @given(reply=replies)
 @example(reply=nested(400))
 @example(reply=nested(900))

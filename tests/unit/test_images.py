@@ -326,7 +326,7 @@ def test_any_bytes_are_a_frame_or_refused(start: bytes, rest: bytes) -> None:
 
 
 @given(data=st.data(), kind=st.sampled_from(sorted(GOOD)))
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_a_damaged_picture_is_a_frame_or_refused(data: st.DataObject, kind: str) -> None:
     broken = bytearray(GOOD[kind])
     places = st.integers(0, 700) | st.integers(0, len(broken) - 1)

@@ -243,7 +243,7 @@ def all_or_clip_error(path: Path) -> None:
 
 
 @given(data=st.binary(max_size=400), brand=st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_a_clip_or_a_clip_error(tmp_path: Path, data: bytes, brand: bool) -> None:
     path = tmp_path / "any.mp4"
     path.write_bytes((b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" if brand else b"") + data)
@@ -251,9 +251,7 @@ def test_any_bytes_are_a_clip_or_a_clip_error(tmp_path: Path, data: bytes, brand
 
 
 @given(data=st.data())
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_a_damaged_clip_is_a_clip_or_a_clip_error(
     clips: Path, tmp_path: Path, data: st.DataObject
 ) -> None:

@@ -220,9 +220,7 @@ def test_text_is_taken_literally(log: RunLog, part: str) -> None:
 letters = st.text(alphabet="ab C\"%_\\'*é雨", min_size=1, max_size=5)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(prompt=letters, part=letters)
 def test_text_is_found_exactly_where_it_stands(log: RunLog, prompt: str, part: str) -> None:
     assume(prompt.strip())

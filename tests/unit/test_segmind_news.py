@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hailuo_jupyter.errors import (
@@ -221,7 +221,6 @@ replies = st.builds(
 
 @given(replies)
 @example(reply(200, {"request_id": "\ud800"}))
-@settings(deadline=None)
 def test_whatever_is_answered_gives_a_value_or_an_error_of_ours(answer: Reply) -> None:
     for read, kind in (
         (WIRE.accepted, Accepted),

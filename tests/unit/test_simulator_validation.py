@@ -373,9 +373,7 @@ LIKELY = st.sampled_from([MODEL, "standard", "768P", 6, 10, True, None]) | st.sa
 BODIES = JSON | st.dictionaries(st.sampled_from(FIELDS), LIKELY | JSON, max_size=7)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES)
 @pytest.mark.parametrize("path", [SEGMIND, LEGACY, UNIFIED, "/upload-asset"])
 def test_no_body_makes_it_stumble(http: httpx.Client, path: str, body: Any) -> None:

@@ -141,7 +141,7 @@ def amount(row: dict[str, Any]) -> float:
     return float(told if told is not None else high or 0.0)
 
 
-@how(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@how(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(rows=ROWS, here=st.sampled_from(["all", None, "a"]), since=st.sampled_from([None, 0, 1]))
 def test_sums_are_those_of_the_rows(
     log: RunLog, rows: list[dict[str, Any]], here: str | None, since: int | None
