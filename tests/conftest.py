@@ -1,8 +1,10 @@
-"""The order of the files: browsers beside lighter work, and never last."""
+"""The order of the files: browsers beside lighter work, and never last; no engine outlives its test."""
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,16 @@ from hypothesis import settings
 # How long an example takes says more of a busy machine than of the code; benchmarks measure time.
 settings.register_profile("patient", parent=settings(), deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def an_engine_ends_with_its_test() -> Iterator[None]:
+    """Stop this process's engine, so that the next test gets one with a run log of its own."""
+    yield
+    # Where no test has used it, it is not loaded either: some tests hold what is imported when.
+    if process := sys.modules.get("hailuo_jupyter.engine.process"):
+        process.shut_down()
+
 
 #: Files of these folders take long: they are spread over the first part of the run, so that browsers
 #: do not crowd each other, and no worker is left alone with one at the end.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter import catalogue
+from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.order import Order
 from hailuo_jupyter.kernel.origin import made_of_path
@@ -47,7 +48,8 @@ def environment(folder: Path, sim: Simulator | None) -> dict[str, str]:
 
 @contextmanager
 def surroundings(folder: Path, sim: Simulator | None) -> Iterator[Hailuo]:
-    """Put the environment in force for this process, with settings of its own."""
+    """Put the environment in force for this process, with settings and an engine of its own."""
+    process.shut_down()
     before = dict(os.environ)
     os.environ.update(environment(folder, sim))
     for name in ("HAILUO_OUTPUT_DIR", "HAILUO_PROVIDER"):
@@ -56,6 +58,7 @@ def surroundings(folder: Path, sim: Simulator | None) -> Iterator[Hailuo]:
     try:
         yield Hailuo.instance()
     finally:
+        process.shut_down()
         os.environ.clear()
         os.environ.update(before)
         Hailuo.clear_instance()

@@ -7,8 +7,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from at_rest import command, environment, surroundings
 import hailuo_jupyter
 from hailuo_jupyter import catalogue, request
 from hailuo_jupyter.cli import main
-from hailuo_jupyter.engine import process
 from hailuo_jupyter.record import prepare
 from hailuo_jupyter.runlog import RunLog
 
@@ -133,17 +131,6 @@ def test_demo_and_paid_runs_stand_in_one_table_and_show_takes_any(
 Filled = tuple[Path, dict[str, str], list[str]]
 
 
-@contextmanager
-def here(folder: Path) -> Iterator[None]:
-    """Let this very process be the command's, with the log of a folder."""
-    process.shut_down()
-    with surroundings(folder, None):
-        try:
-            yield
-        finally:
-            process.shut_down()
-
-
 @pytest.fixture
 def filled(tmp_path: Path) -> Filled:
     """A folder, a program's environment, and the ids of three runs in its log."""
@@ -179,7 +166,7 @@ def test_the_command_line_lists_and_exports(filled: Filled) -> None:
 def test_the_command_line_exports(filled: Filled, capsys: pytest.CaptureFixture[str]) -> None:
     folder, _, ids = filled
     out = folder / "out.csv"
-    with here(folder):
+    with surroundings(folder, None):
         assert main(["runs", "--json", "--provider", "segmind"]) == 0
         (one,) = json.loads(capsys.readouterr().out)
         assert (one["run_id"], one["prompt"]) == (ids[0], "=1+1")
@@ -198,7 +185,7 @@ def test_the_command_line_exports(filled: Filled, capsys: pytest.CaptureFixture[
 
 def test_the_command_line_shows_a_run(filled: Filled, capsys: pytest.CaptureFixture[str]) -> None:
     folder, _, ids = filled
-    with here(folder):
+    with surroundings(folder, None):
         assert main(["show", ids[1][-6:]]) == 0
         shown = capsys.readouterr().out
         assert re.search(rf"^Run +{ids[1]}, revision 2$", shown, re.MULTILINE)
@@ -217,7 +204,7 @@ def test_a_terminal_gets_a_table_and_nothing_that_acts(
     folder, _, ids = filled
     monkeypatch.setenv("COLUMNS", "150")
     monkeypatch.setenv("TERM", "xterm")
-    with here(folder), monkeypatch.context() as terminal:
+    with surroundings(folder, None), monkeypatch.context() as terminal:
         terminal.setattr(sys.stdout, "isatty", lambda: True)
         assert main(["runs", "--sort", "cost"]) == 0
         assert main(["runs", "--csv", "-"]) == 0
