@@ -6,7 +6,6 @@ The slots of a minute stand in the run log, so that all kernels of this user sha
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from hailuo_jupyter.chance import CHANCE
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.runlog.log import RunLog
 from hailuo_jupyter.settings import Hailuo
@@ -116,7 +116,7 @@ class Pace:
 def back_off(attempt: int, *, first: float = 1.0, most: float = 30.0) -> float:
     """Give a wait in seconds that doubles with each attempt (0, 1, …), with a quarter of jitter."""
     wait: float = min(first * 2.0 ** min(attempt, 10), most)
-    return wait * random.uniform(0.75, 1.0)  # noqa: S311 - spreads requests, guards nothing
+    return wait * CHANCE.uniform(0.75, 1.0)
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-
+from hailuo_jupyter.chance import CHANCE
 from hailuo_jupyter.engine.hand import Hand
 from hailuo_jupyter.engine.pace import back_off
 from hailuo_jupyter.engine.timing import Timing
@@ -59,7 +58,7 @@ async def watch(hand: Hand, timing: Timing) -> str | None:
             # Whoever takes a run over looks at once: the clip may be about to expire.
             soon = _FIRST_LOOK_S if passed > _TAKEN_OVER_S else interval
             # Runs that were sent together would be looked at together for ever.
-            interval = min(interval, soon) * random.uniform(0.7, 1.0)  # noqa: S311 - guards nothing
+            interval = min(interval, soon) * CHANCE.uniform(0.7, 1.0)
         elif passed > hand.bench.deadline_s:
             interval = max(interval, _OVERDUE_INTERVAL)
         if failures:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import sqlite3
 import threading
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from hailuo_jupyter.chance import CHANCE
 from hailuo_jupyter.errors import DiskFull, FolderNotWritable, HailuoError, RunLogError
 
 #: How long a statement waits for other processes, in seconds.
@@ -138,7 +138,7 @@ def _set_journal(connection: sqlite3.Connection) -> None:
                 return
             if _primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 -- spreads processes
+            time.sleep(CHANCE.uniform(0.005, 0.05))
         else:
             return
 
