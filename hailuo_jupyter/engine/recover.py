@@ -9,6 +9,7 @@ the size and the sha256 that its record gives. Nothing is asked, fetched or sent
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,7 @@ def recover(order: Order, log: RunLog) -> dict[str, str]:
         By run id, at most ``order.count``: what is to be said of a run of another notebook id, or an
         empty text for one of the order's own that the log did not know.
     """
-    paths = {path.stem: path for path in sidecars(order.folder)}
+    paths = {path.name.removesuffix(".json"): path for path in sidecars(order.folder)}
     # One question for all: there may be thousands, and most of them are known.
     known = log.known(paths)
     same = {row.run_id: row for row in log.by_request(order.request.fingerprint)}
@@ -87,10 +88,11 @@ def _wanted(path: Path, order: Order) -> Record | None:
 def sidecars(folder: Path) -> Iterator[Path]:
     """Give the files of a folder that may be sidecars, the newest first, some thousands at most."""
     try:
-        names = sorted((each.name for each in folder.glob("*.json")), reverse=True)[:_MOST]
+        with os.scandir(folder) as entries:  # `Path.glob` takes ten times as long
+            names = [each.name for each in entries if each.name.endswith(".json")]
     except OSError:
         return
-    yield from (folder / name for name in names)
+    yield from (folder / name for name in sorted(names, reverse=True)[:_MOST])
 
 
 def read_file(path: Path) -> bytes:

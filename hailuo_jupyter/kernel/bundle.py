@@ -105,6 +105,7 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # else each tick of a card asks the disk whether its template has changed
     )
     environment.globals["colours"] = COLOURS
     return environment

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ipywidgets import HTML, GridBox, Layout, VBox
+from ipywidgets import HTML, Box, GridBox, Layout, VBox, Widget
 from ipywidgets.widgets.widget_string import HTMLStyle
 
 from hailuo_jupyter.kernel.bundle import COLOURS, templates
 from hailuo_jupyter.kernel.view import RunView
 
-_PARTS = ("state", "head", "clock", "foot")
+_PARTS = ("head", "clock", "foot")
 
 
 class Card:
@@ -25,20 +25,12 @@ class Card:
 
     def __init__(self, views: Sequence[RunView]) -> None:
         self._cells = [_Cell(view) for view in views]
-        self._row = GridBox(
-            [cell.box for cell in self._cells],
-            layout=Layout(
-                grid_template_columns="repeat(auto-fill, minmax(min(280px, 100%), 1fr))"
-                if len(views) > 1
-                else "minmax(0, 880px)",
-                grid_gap="16px 20px",
-                width="100%",
-            ),
-        )
+        # Each model is a message, and the cell waits for it: one run needs no row around it.
+        self._row = self._cells[0].box if len(views) == 1 else _row(self._cells)
         self.model_id: str = self._row.model_id
 
     @property
-    def widget(self) -> GridBox:
+    def widget(self) -> Box:
         """The card itself, for a form that shows it among its own parts."""
         return self._row
 
@@ -59,23 +51,26 @@ class Card:
         """Take the card's models out of the kernel and the front end."""
         for cell in self._cells:
             cell.close()
-        self._row.layout.close()
-        self._row.close()
+        if len(self._cells) > 1:
+            self._row.layout.close()
+            self._row.close()
 
 
 class _Cell:
-    """One run's card: state, head, clock and foot below each other."""
+    """One run's card: head with the state, clock and foot below each other."""
 
     def __init__(self, view: RunView) -> None:
         self._view = view
         self._layout = Layout(
-            border_left=_rule(view), padding="2px 0 2px 12px", margin="4px 0", min_width="0"
+            border_left=_rule(view),
+            padding="2px 0 2px 12px",
+            margin="4px 0",
+            min_width="0",
+            max_width="880px",
         )
-        # Each model is a message: what all parts have alike is one for all.
-        self._alike = {"layout": Layout(margin="0", width="auto"), "style": HTMLStyle()}
         # Their class goes along with them: `add_class` would be one more message for each.
         self._parts = {
-            part: HTML(_rendered(part, view), _dom_classes=(f"hailuo-{part}",), **self._alike)
+            part: HTML(_rendered(part, view), _dom_classes=(f"hailuo-{part}",), **_alike())
             for part in _PARTS
         }
         self.box = VBox(list(self._parts.values()), layout=self._layout)
@@ -91,10 +86,27 @@ class _Cell:
                 widget.value = value
 
     def close(self) -> None:
-        for part in (*self._parts.values(), *self._alike.values()):
+        for part in self._parts.values():
             part.close()
         self._layout.close()
         self.box.close()
+
+
+def _row(cells: Sequence[_Cell]) -> GridBox:
+    columns = "repeat(auto-fill, minmax(min(280px, 100%), 1fr))"
+    layout = Layout(grid_template_columns=columns, grid_gap="16px 20px", width="100%")
+    return GridBox([cell.box for cell in cells], layout=layout)
+
+
+_shared: dict[str, Widget] = {}
+
+
+def _alike() -> dict[str, Widget]:
+    """Give what the parts of all cards have alike: two models that live as long as the kernel."""
+    # Whoever closes all widgets (`Widget.close_all`) closes these as well.
+    if not _shared or any(each.comm is None for each in _shared.values()):
+        _shared.update(layout=Layout(margin="0", width="auto"), style=HTMLStyle())
+    return _shared
 
 
 def _rule(view: RunView) -> str:

@@ -147,6 +147,15 @@ def bring_up_to_date() -> None:
         _kept.pop(0).follow()
 
 
+def _card(views: Sequence[RunView]) -> Card | None:
+    try:
+        from hailuo_jupyter.kernel.card import Card
+    except ImportError:  # a kernel without ipywidgets: the bundle alone follows the run
+        logger.debug("there is no live card without ipywidgets")
+        return None
+    return Card(views)
+
+
 class Showing:
     """The output of a cell: its runs, in a bundle that is complete at every moment.
 
@@ -241,7 +250,9 @@ class Showing:
     def _live(rows: Sequence[Row]) -> bool:
         return any(row.state not in SETTLED and row.owner is not None for row in rows)
 
-    def _refresh(self, publish: Callable[[Sequence[RunView], Card | None], None]) -> bool:
+    def _refresh(
+        self, publish: Callable[[Sequence[RunView], Card | None], None], *, opening: bool = False
+    ) -> bool:
         """Bring card and bundle up to date; the bundle only where a revision has changed."""
         with self._lock:
             rows = self._rows()
@@ -249,6 +260,8 @@ class Showing:
             views = self._views(rows)
             if self._card is not None:
                 self._card.update(views)
+            elif opening and live and self._audience is Audience.FRONT_END:
+                self._card = _card(views)
             shown = tuple((row.run_id, row.revision, row.owner is not None) for row in rows)
             if shown != self._shown:
                 self._shown = shown
@@ -273,14 +286,7 @@ class Showing:
 
     def open(self) -> None:
         """Show the runs in the running cell, and keep the output true from now on."""
-        if self._audience is Audience.FRONT_END and self._live(self._rows()):
-            try:
-                from hailuo_jupyter.kernel.card import Card
-            except ImportError:  # a kernel without ipywidgets: the bundle alone follows the run
-                logger.debug("there is no live card without ipywidgets")
-            else:
-                self._card = Card(self._views(self._rows()))
-        self._refresh(self._first)
+        self._refresh(self._first, opening=True)
         if self._audience is Audience.FRONT_END:
             # Spawned from the cell, the coroutine carries the cell's context, by which ipykernel 7
             # finds the parent header of what is sent.

@@ -55,6 +55,8 @@ def build(path: Path, runs: int) -> RunLog:
                 said = " ".join(chance.choices(words, weights, k=chance.randint(8, 30)))
                 if number % 97 == 0:
                     said += " lighthouse"
+                if number % (runs // 20) == 0:
+                    said += " gyrfalcon"
                 asked = request.build(said, chance.choice(providers), options={})
                 at = _BEGUN + 60.0 * number
                 notebook = 0 if chance.random() < 0.5 else chance.randint(1, 100)
@@ -128,8 +130,9 @@ def measure(log: RunLog, runs: int, rounds: int) -> dict[str, float]:
         "by cost": Search(sort=Sort.COST),
         "by duration, a notebook": Search(sort=Sort.DURATION, notebook_id=big),
         "by rating, ascending": Search(sort=Sort.RATING, ascending=True),
-        "text: rare": Search(text="lighthouse"),
-        "text: rare, a notebook": Search(text="LIGHTHOUSE", notebook_id=big),
+        "text: in 20 runs": Search(text="gyrfalcon"),
+        "text: in 1 of 97 runs": Search(text="lighthouse"),
+        "text: in 1 of 97 runs, a notebook": Search(text="LIGHTHOUSE", notebook_id=big),
         "text: a prompt's middle": Search(text=row.record.request.prompt[10:30]),
         "text: frequent": Search(text="eri"),
         "text: frequent, a notebook": Search(text="eri", notebook_id=big, sort=Sort.COST),
@@ -180,7 +183,8 @@ def changes(log: RunLog, like: Record, rounds: int) -> dict[str, float]:
 #: What the suite looks at, and what it may take, in milliseconds.
 _GOALS = {
     "first page, all notebooks": 50.0,
-    "text: rare": 100.0,
+    "text: in 20 runs": 100.0,
+    "text: in 1 of 97 runs": 100.0,
     "text: frequent": 100.0,
     "fingerprint": 1.0,
     "transition": 2.0,

@@ -26,7 +26,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
 
 
 def texts(card: Card) -> list[str]:
-    """What each part of each run says: state, head, clock, foot."""
+    """What each part of each run says: head with the state, clock, foot."""
     return [part.value for cell in card._cells for part in cell._parts.values()]
 
 
@@ -92,12 +92,30 @@ def test_a_finished_run_shows_its_picture_while_others_go_on() -> None:
     assert "plays here when the other runs have ended" in page
 
 
-def test_closing_leaves_no_model_behind() -> None:
+@pytest.mark.parametrize("runs", [1, 2])
+def test_closing_leaves_no_model_behind(runs: int) -> None:
+    Card([shown(shown_row(State.GENERATING))]).close()  # what all cards share stays
     before = set(ipywidgets.widgets.widget._instances)
-    card = Card([shown(shown_row(State.GENERATING)), shown(shown_row(State.QUEUED))])
+    card = Card([shown(shown_row(State.GENERATING)) for _ in range(runs)])
     assert card.model_id in set(ipywidgets.widgets.widget._instances) - before
     card.close()
     assert set(ipywidgets.widgets.widget._instances) == before
+
+
+def test_a_run_takes_few_models_since_each_is_a_message() -> None:
+    Card([shown(shown_row(State.GENERATING))]).close()
+    before = set(ipywidgets.widgets.widget._instances)
+    Card([shown(shown_row(State.GENERATING))])
+    assert len(set(ipywidgets.widgets.widget._instances) - before) == 5
+
+
+def test_a_card_is_whole_after_somebody_closed_all_widgets() -> None:
+    Card([shown(shown_row(State.GENERATING))])
+    ipywidgets.Widget.close_all()
+    card = Card([shown(shown_row(State.GENERATING))])
+    alive = ipywidgets.widgets.widget._instances
+    for part in card.widget.children:
+        assert {part.model_id, part.layout.model_id, part.style.model_id} <= set(alive)
 
 
 def test_some_of_its_runs_are_brought_up_to_date() -> None:

@@ -24,7 +24,7 @@
 }
 
 /* ipywidgets has every box scroll; a card that is a pixel too high would be a stop for nobody. */
-.hailuo-card .widget-box:has(> .hailuo-state) {
+.hailuo-card .widget-box:has(> .hailuo-head) {
   overflow: visible;
 }
 
