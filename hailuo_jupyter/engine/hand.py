@@ -10,15 +10,13 @@ from typing import Any, NoReturn
 
 from hailuo_jupyter import redact
 from hailuo_jupyter.engine.pace import Clock, Pace, Stopwatch
-from hailuo_jupyter.engine.sidecar import write_beside
+from hailuo_jupyter.engine.sidecar import write_to_the_end
 from hailuo_jupyter.errors import (
-    DiskError,
     HailuoError,
     JobExpired,
     KeyRefused,
     ProviderDown,
     RateLimited,
-    RunLogError,
 )
 from hailuo_jupyter.keys import Key
 from hailuo_jupyter.offer import Provider
@@ -169,12 +167,7 @@ class Hand:
 
     async def write_sidecar(self) -> None:
         """Write the record beside the clip; where that fails the log still has it."""
-        loop = asyncio.get_running_loop()
-        try:
-            # Shielded, and no task: an engine that is stopped waits for it, even if it has not begun.
-            await asyncio.shield(loop.run_in_executor(None, write_beside, self.row, self.bench.log))
-        except (DiskError, RunLogError) as error:
-            logger.warning("%s", error)
+        await write_to_the_end([self.row], self.bench.log)
 
     def release(self) -> None:
         """Give the run up, so that any process may go on with it."""

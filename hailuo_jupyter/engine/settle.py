@@ -22,8 +22,8 @@ from hailuo_jupyter.engine.desk import Desk, Desks, Wires
 from hailuo_jupyter.engine.history import sought
 from hailuo_jupyter.engine.pace import Clock, parse_retry_after
 from hailuo_jupyter.engine.scribe import History, Scribe
-from hailuo_jupyter.engine.sidecar import has_place, write_beside
-from hailuo_jupyter.errors import DiskError, HailuoError, RateLimited, RunLogError
+from hailuo_jupyter.engine.sidecar import has_place, write_to_the_end
+from hailuo_jupyter.errors import HailuoError, RateLimited
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import Call, Dialect, Reply
 from hailuo_jupyter.providers.history import HistoryRow
@@ -164,15 +164,13 @@ class Settling:
             return
         source = f"{provider.title}'s {dialect.history_title}"
         scribe = Scribe(desk.log, source, self._clock.wall(), by_our_id=dialect.logs_our_id)
-        for row in scribe.write_down([row.run_id for row in rows], history):
+        changed = scribe.write_down([row.run_id for row in rows], history)
+        for row in changed:
             # Whoever goes on with a run puts it up, together with who has it now.
             if not (row.state is State.SUBMITTED and self._go_on(row, desk)):
                 self._board.publish(row)
-            try:
-                if has_place(row):
-                    await asyncio.to_thread(write_beside, row, desk.log)
-            except (DiskError, RunLogError) as error:
-                logger.warning("%s", error)
+        # All of them before anything is waited for: an engine that is stopped here leaves none out.
+        await write_to_the_end([row for row in changed if has_place(row)], desk.log)
 
     async def _read(
         self, desk: Desk, provider: Provider, dialect: Dialect, rows: list[Row], key: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Sequence
 
 from hailuo_jupyter.errors import DiskError, RunLogError
 from hailuo_jupyter.record import write_sidecar
@@ -41,6 +43,24 @@ def write_beside(row: Row, log: RunLog) -> None:
         row = latest
 
 
+async def write_to_the_end(rows: Sequence[Row], log: RunLog) -> None:
+    """Write the records of runs beside their clips, also where the engine is stopped meanwhile.
+
+    Where one cannot be written, the log has it all the same.
+    """
+    loop = asyncio.get_running_loop()
+    # Shielded, and no task: an engine that is stopped waits for it, even if it has not begun.
+    await asyncio.shield(loop.run_in_executor(None, _write_each, rows, log))
+
+
+def _write_each(rows: Sequence[Row], log: RunLog) -> None:
+    for row in rows:
+        try:
+            write_beside(row, log)
+        except (DiskError, RunLogError) as error:
+            logger.warning("%s", error)
+
+
 def write_what_was_left_out(row: Row, log: RunLog) -> None:
     """Write the record of a run whose process was killed between its end in the log and here.
 
@@ -48,10 +68,7 @@ def write_what_was_left_out(row: Row, log: RunLog) -> None:
     """
     if row.state not in _WRITTEN or not row.folder.is_dir():
         return
-    try:
-        write_beside(row, log)
-    except (DiskError, RunLogError) as error:
-        logger.warning("%s", error)
+    _write_each([row], log)
 
 
 def has_place(row: Row) -> bool:

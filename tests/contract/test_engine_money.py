@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hailuo_jupyter import errors
-from hailuo_jupyter.engine import hand, scribe, settle
+from hailuo_jupyter.engine import scribe, settle, sidecar
 from hailuo_jupyter.engine.desk import Wires
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.engine.timing import Timing
@@ -22,6 +23,7 @@ from hailuo_jupyter.errors import AnswerLost, BudgetExceeded
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import Call, Dialect, Reply
 from hailuo_jupyter.providers.http import Http
+from hailuo_jupyter.record import Record
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import State
 
@@ -57,7 +59,7 @@ def lost(lab: Lab, provider: str, prompt: str = "a cat", **how: Any) -> Run:
     return run
 
 
-def sidecar(lab: Lab, run: Run) -> dict[str, Any]:
+def beside(lab: Lab, run: Run) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((lab.clips / f"{run.run_id}.json").read_text())
     return found
 
@@ -76,9 +78,37 @@ def test_the_history_tells_what_a_clip_did_cost(lab: Lab) -> None:
     assert record.cost.actual_source == "Segmind's request history"
     assert (record.state, record.revision) == (State.COMPLETED, before.revision + 1)
     assert (record.cost.estimate_high, record.clip) == (before.cost.estimate_high, before.clip)
-    eventually(lambda: sidecar(lab, run)["cost"]["actual"] == 0.3875)
+    eventually(lambda: beside(lab, run)["cost"]["actual"] == 0.3875)
     assert not lab.engines[0].logs()[0].unsettled(0.0)  # so it is not asked again
     assert lab.submits() == 1
+
+
+def test_a_cost_is_written_beside_the_clip_also_where_the_engine_is_stopped_meanwhile(
+    lab: Lab,
+) -> None:
+    engine = lab.engine()
+    lab.sim.fault("history-missing", count=None)
+    run = lab.place(engine)
+    run.wait(60)
+    held, stopping = threading.Event(), threading.Thread(target=engine.stop)
+
+    def stop(row: Row) -> None:
+        # On the loop: every thread that could write is taken before the task that learned the cost
+        # waits for one, and that task is ended.
+        if row.record.cost.actual is not None and not stopping.is_alive():
+            for _ in range(64):
+                asyncio.get_running_loop().run_in_executor(None, held.wait, 20)
+            stopping.start()
+            threading.Timer(0.5, held.set).start()
+
+    engine.listen(run.run_id, stop)
+    lab.sim.clear_faults()
+    eventually(stopping.is_alive)
+    stopping.join(30)
+    with RunLog(lab.log) as log:
+        record = log.get(run.run_id).record
+    assert record.cost.actual == 0.3875
+    assert Record.from_json((lab.clips / f"{run.run_id}.json").read_bytes()) == record
 
 
 def test_a_status_that_tells_the_cost_spares_the_history(lab: Lab) -> None:
@@ -192,13 +222,13 @@ def test_a_lost_answer_is_found_watched_and_fetched(lab: Lab, provider: str) -> 
 def test_a_lost_answer_is_left_to_who_is_still_writing_it_down(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, write = threading.Event(), hand.write_beside
+    held, write = threading.Event(), sidecar.write_beside
 
     def slowly(row: Row, log: RunLog) -> None:
         held.wait(20)
         write(row, log)
 
-    monkeypatch.setattr(hand, "write_beside", slowly)
+    monkeypatch.setattr(sidecar, "write_beside", slowly)
     lab.sim.fault("lost-answer", "submit")
     run = lab.place(lab.engine())
     eventually(lambda: run.status is State.UNCONFIRMED)

@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings", "keys"),
     ("redact", "installed"),
     ("errors", "states"),
-    ("plain", "closing"),
+    ("plain", "closing", "chance"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
