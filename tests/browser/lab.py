@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -132,7 +133,13 @@ class Server:
 
     def kernels(self) -> list[str]:
         """The ids of the kernels that run."""
-        with urllib.request.urlopen(f"{self.url}/api/kernels", timeout=10) as answer:
+        url = f"{self.url}/api/kernels"
+        try:
+            found = urllib.request.urlopen(url, timeout=10)
+        except urllib.error.HTTPError:  # the server's own, when a kernel goes while it lists them
+            time.sleep(0.5)
+            found = urllib.request.urlopen(url, timeout=10)
+        with found as answer:
             return [kernel["id"] for kernel in json.load(answer)]
 
     def shut_down_kernels(self) -> None:
@@ -313,7 +320,8 @@ class Lab:
 
     def until(self, holds: Callable[[], Any], what: str) -> None:
         """Wait until something holds, while the page goes on."""
-        until(holds, what, lambda: self.page.wait_for_timeout(50))
+        # Asking takes some milliseconds of a page that others wait for, too.
+        until(holds, what, lambda: self.page.wait_for_timeout(200))
 
     def plays(self, cell: int, seconds: float = 6.0) -> None:
         """Check that a cell's clip is there and can be played: its first frame, its length."""
