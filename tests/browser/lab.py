@@ -17,11 +17,22 @@ from typing import Any, Self
 
 import nbformat
 from leaks import Watch
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    ViewportSize,
+    expect,
+)
 
 import hailuo_jupyter
 
 MIME = "application/vnd.hailuo.run+json"
+
+#: Of a window, unless it is said.
+SIZE: ViewportSize = {"width": 1300, "height": 1000}
 
 #: Seconds for anything that a page or a kernel does by itself.
 PATIENCE = 60.0
@@ -179,6 +190,8 @@ class Lab:
         Whether to wait for the kernel.
     several
         Whether there is room for several notebooks.
+    width, height
+        Of the window; by default a context's own, or `SIZE`.
     """
 
     def __init__(
@@ -189,14 +202,17 @@ class Lab:
         *,
         kernel: bool = True,
         several: bool = False,
-        width: int = 1300,
-        height: int = 1000,
+        width: int | None = None,
+        height: int | None = None,
     ) -> None:
         self._own = None
+        size = SIZE | {k: v for k, v in {"width": width, "height": height}.items() if v}
         if isinstance(browser, Browser):
-            browser = self._own = browser.new_context(viewport={"width": width, "height": height})
+            browser = self._own = browser.new_context(viewport=size)
         self.server, self.path, self._several = server, path, several
         self.page: Page = browser.new_page()
+        if self._own is None and (width or height):
+            self.page.set_viewport_size(size)
         self.page.set_default_timeout(PATIENCE * 1000)
         self.problems: list[str] = []
         server.watch.listen(self.page)
@@ -224,6 +240,11 @@ class Lab:
             self._own.close()
         else:
             self.page.close()
+
+    def forget(self) -> None:
+        """Let the browser forget what the page has stored."""
+        if not self.page.is_closed():
+            self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
 
     def open(self, path: str, *, kernel: bool = True) -> None:
         """Open a notebook in this window, in place of all others."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from ports import kernel_ports
+from traitlets.config import Config
 
 from hailuo_jupyter.simulator import Simulator, SimulatorOptions
 
@@ -60,6 +62,7 @@ def execute(folder: Path, env: dict[str, str]) -> Execute:
         )
         NotebookClient(
             notebook,
+            config=Config(KernelManager=kernel_ports()),
             kernel_name=kernel,
             timeout=90,
             allow_errors=allow_errors,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from jupyter_client.manager import KernelManager
+from ports import kernel_ports
 
 
 @dataclass
@@ -32,11 +33,19 @@ class Cell:
 
 
 class FrontEnd:
-    """A kernel with somebody looking on: stdin is allowed, and Jupyter Server's variable is set."""
+    """A kernel with somebody looking on: stdin is allowed, and Jupyter Server's variable is set.
+
+    Parameters
+    ----------
+    folder, env
+        Of the kernel.
+    kernel
+        The name of its specification.
+    """
 
     def __init__(self, folder: Path, env: dict[str, str], kernel: str = "python3") -> None:
         self.notebook = folder / "notebook.ipynb"
-        self._manager = KernelManager(kernel_name=kernel)
+        self._manager = KernelManager(kernel_name=kernel, **kernel_ports())
         self._folder, self._env = (
             folder,
             {**os.environ, **env, "JPY_SESSION_NAME": str(self.notebook)},

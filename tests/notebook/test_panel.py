@@ -15,6 +15,8 @@ import nbformat
 import pytest
 from front_end import Cell, FrontEnd
 from nbclient import NotebookClient
+from ports import kernel_ports
+from traitlets.config import Config
 
 from hailuo_jupyter.simulator import Simulator, SimulatorOptions
 
@@ -293,7 +295,8 @@ def test_the_notebook_of_the_panel_runs_headless_and_pays_once(
     for _ in range(2):
         notebook = nbformat.reads(source, as_version=4)
         where = {"metadata": {"path": str(folder)}}
-        NotebookClient(notebook, timeout=90, resources=where).execute()
+        ports = Config(KernelManager=kernel_ports())
+        NotebookClient(notebook, config=ports, timeout=90, resources=where).execute()
         cells = {cell.id: cell for cell in notebook.cells}
         said = cells["panel"].outputs
         assert len(said) == 1
