@@ -31,8 +31,8 @@ _FOLLOWING = (0.0, 0.3)
 #: Width of the kernel for each duration, in standard deviations.
 _WIDTHS = (0.15, 0.25, 0.4)
 
-#: What a forecast with more freedom has to be better by, in nats a run.
-_DOUBT_FOLLOWING, _DOUBT_SHAPE = 0.02, 0.02
+#: What a shape with more freedom has to be better by, in nats a run.
+_DOUBT_SHAPE = 0.02
 
 #: The broad part counts as this many observations, and its spread is that of all, times this.
 _BROAD_WEIGHT, _BROAD = 1.0, 2.5
@@ -70,7 +70,6 @@ def _forecast(median_s: float, sigma: float, seen: tuple[float, ...]) -> Timing:
     for follow in _FOLLOWING:
         level, errors = _errors(logs, follow)
         likelihood, width = _shape(errors)
-        likelihood -= _DOUBT_FOLLOWING if follow else 0.0
         if best is None or likelihood > best[0]:
             best = (likelihood, level, errors, width)
     assert best is not None  # noqa: S101 - there is at least one way to follow
