@@ -22,6 +22,9 @@ MARK = "[redacted]"
 #: Shorter strings are words rather than keys: taking them out would make messages unreadable.
 SHORTEST_SECRET = 8
 
+#: What was done to texts of up to so many characters is remembered.
+_SHORT = 256
+
 # Without a lock, which a fork could inherit locked: adding and copying are atomic.
 _secrets: set[str] = set()
 
@@ -191,16 +194,25 @@ def _usable(secret: str) -> bool:
 
 
 def _settled(value: str, by_form: Callable[[str], str], secrets: Iterable[str]) -> str:
+    known = _secrets.union(filter(_usable, secrets))
+    longest_first = tuple(sorted(known, key=lambda each: (-len(each), each)))
+    # A record's texts are looked at again at each of its changes.
+    settle = _remembered if len(value) <= _SHORT else _settle
+    return settle(value, by_form, longest_first)
+
+
+def _settle(value: str, by_form: Callable[[str], str], longest_first: tuple[str, ...]) -> str:
     # What was taken out can, with its neighbours, look like something to take out. Going on until
     # nothing changes makes the outcome safe and the function idempotent by construction.
-    known = _secrets.union(filter(_usable, secrets))
-    longest_first = sorted(known, key=lambda each: (-len(each), each))
     for _ in range(8):
         before = value
         value = _without(by_form(_without(value, longest_first)), longest_first)
         if value == before:
             return value
     return MARK
+
+
+_remembered = lru_cache(maxsize=2048)(_settle)
 
 
 def _without(value: str, secrets: Iterable[str]) -> str:
