@@ -381,6 +381,16 @@ def whole_scans(found: list[str]) -> list[str]:
     return [step for step in found if re.match(r"SCAN runs(?! USING (COVERING )?INDEX)", step)]
 
 
+def test_a_text_of_three_characters_is_looked_for_in_no_text_that_the_index_has(
+    traced: RunLog,
+) -> None:
+    found = steps(traced, lambda: traced.page(Search(text="heron"), limit=2))
+    walks = [step for step in found if re.match(r"(SCAN|SEARCH) texts\b(?!_)", step)]
+    assert walks
+    by_place = "SEARCH texts USING INTEGER PRIMARY KEY (rowid=?)"
+    assert all(step == by_place or "texts_waiting" in step for step in walks), walks
+
+
 @pytest.mark.parametrize("wanted", WANTED, ids=str)
 def test_a_page_reads_no_more_rows_than_it_must(traced: RunLog, wanted: Search) -> None:
     found = steps(
