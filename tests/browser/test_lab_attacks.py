@@ -165,6 +165,7 @@ def test_a_strangers_notebook_is_only_looked_at(
     look_at_everything(lab)
     assert lab.js(ACTING) == []
 
+    assert lab.page.locator(".jp-Dialog").all_inner_texts() == []
     # Menus and records of runs with markup, with wrong types, and nested deeply.
     for text in ("<script>", "wrong-7", "deep"):
         lab.page.locator("#hailuo-runs").get_by_role("searchbox").fill(text)
