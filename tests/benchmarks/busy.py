@@ -61,8 +61,8 @@ def measure(*, full: bool) -> list[Figure]:
     idle, loop = median(found["idle"]), median(found["loop"])
     later, bound = loop - idle, idle + 2 * call_s
     return [
-        Figure(6, f"busy {busy:g} s in Python: end to clip on disk", loop, idle, "s",
+        Figure(6, f"busy {busy:g} s in Python: end to clip on disk; idle", loop, idle, "s",
                f"within 1 s of idle (here {later:+.2f} s)", later <= 1.0),
-        Figure(6, f"busy {busy:g} s in calls of {call_s:g} s into C", max(found["calls"]), idle, "s",
+        Figure(6, f"busy {busy:g} s in calls of {call_s:g} s into C; idle", max(found["calls"]), idle, "s",
                "bounded by the call: two of them", max(found["calls"]) <= bound),
     ]  # fmt: skip

@@ -74,7 +74,7 @@ def measure(*, full: bool) -> list[Figure]:
         Figure(8, "notebook's size for a run, poster included", kb, sizes[1] / 200 * 1e3, "kB",
                "at most 20 kB", kb <= 20),
         Figure(8, "opening 200 runs; as many plain texts", runs, text, "s",
-               f"at most 1.2 times (median of the rounds' ratios {ratio:.2f})", ratio <= 1.2),
+               f"at most 1.2 times (here, the rounds' median, {ratio:.2f})", ratio <= 1.2),
     ]  # fmt: skip
 
 

@@ -37,9 +37,9 @@ def measure(*, full: bool) -> list[Figure]:
                     later[1].append(kernel.seconds(_BARE) * 1e3)
     more = median(later[0]) - median(later[1])
     return [
-        Figure(3, "Enter to return, first cell", median(first[0]), median(first[1]), "ms"),
+        Figure(3, "Enter to return, first cell; a bare POST", median(first[0]), median(first[1]), "ms"),
         Figure(
-            3, "Enter to return, later cells", median(later[0]), median(later[1]), "ms",
+            3, "Enter to return, later cells; a bare POST", median(later[0]), median(later[1]), "ms",
             f"at most 15 ms more (here {more:.1f})", more <= 15,
         ),
     ]  # fmt: skip
