@@ -45,7 +45,7 @@ def recover(order: Order, log: RunLog) -> dict[str, str]:
         By run id, at most ``order.count``: what is to be said of a run of another notebook id, or an
         empty text for one of the order's own that the log did not know.
     """
-    paths = {path.name.removesuffix(".json"): path for path in sidecars(order.folder)}
+    paths = {path.stem: path for path in sidecars(order.folder)}
     # One question for all: there may be thousands, and most of them are known.
     known = log.known(paths)
     same = {row.run_id: row for row in log.by_request(order.request.fingerprint)}
@@ -88,7 +88,7 @@ def _wanted(path: Path, order: Order) -> Record | None:
 def sidecars(folder: Path) -> Iterator[Path]:
     """Give the files of a folder that may be sidecars, the newest first, some thousands at most."""
     try:
-        with os.scandir(folder) as entries:  # `Path.glob` takes ten times as long
+        with os.scandir(folder) as entries:  # `Path.glob` takes twice as long
             names = [each.name for each in entries if each.name.endswith(".json")]
     except OSError:
         return

@@ -55,7 +55,7 @@ def build(path: Path, runs: int) -> RunLog:
                 said = " ".join(chance.choices(words, weights, k=chance.randint(8, 30)))
                 if number % 97 == 0:
                     said += " lighthouse"
-                if number % (runs // 20) == 0:
+                if number % max(runs // 20, 1) == 0:
                     said += " gyrfalcon"
                 asked = request.build(said, chance.choice(providers), options={})
                 at = _BEGUN + 60.0 * number

@@ -61,7 +61,7 @@ def profile(
 ) -> Iterator[BrowserContext]:
     """A browser with a person's profile: it keeps the application's code, compiled, for the session.
 
-    A third of the processor's time for opening JupyterLab is spared by that.
+    A quarter of the processor's time for opening JupyterLab is spared by that.
     """
     folder = tmp_path_factory.getbasetemp() / "chromium-profile"
     running = chromium.launch_persistent_context(str(folder), viewport=SIZE, **_how())

@@ -179,40 +179,37 @@ def test_from_python_with_rows_frames_and_counts_and_at_rest(tmp_path: Path) -> 
     frames = [Image.new("RGB", (640, 360), colour) for colour in ("navy", "gold")]
     with simulator(speed=300) as sim, surroundings(tmp_path, sim) as settings:
         settings.demo_speed = 300
-        try:
-            with pytest.raises(NotConfirmed, match="yes=True"):
-                hailuo.sweep("A {x}", {"x": list("abcdef")}, provider="demo", count=2)
-            with pytest.raises(OptionError, match="same clip"):
-                hailuo.sweep(rows=[{"prompt": "A"}, {"prompt": "A"}], provider="demo")
-            made = hailuo.sweep(
-                "A kite {as it is}.", {"image": frames}, provider="demo", count=2, wait=True,
-                output=tmp_path / "nb" / "hailuo",
-            )  # fmt: skip
-            assert len(made.runs) == 4
-            assert {job.body["prompt"] for job in sim.ledger.jobs} == {"A kite {as it is}."}
-            assert [each["axis_image"] for each in made.to_dicts()] == [
-                "a Image (1)", "a Image (1)", "a Image (2)", "a Image (2)",
-            ]  # fmt: skip
-            # What another process finds: frames kept, the same fingerprints, nothing lacking.
-            engine = process.engine()
-            row = standing.find(engine, made.sweep_id)
-            assert stored.read(row, engine, settings).lacking == 0
-            # A notebook at rest that missed the end is drawn as a sheet again.
-            data = drawn(engine, standing.at_rest(engine, row), tmp_path / "nb")
-            early = json.loads(json.dumps(data))
-            for record in early[MIME]["runs"]:
-                record["revision"] -= 1
-            early["text/html"] = "old"
-            path = write(tmp_path / "nb" / "a.ipynb", new_notebook(code_with(shown(early))))
-            sync(path, settings=settings)
-            (cell,) = load(path)["cells"]
-            drawn_again = cell["outputs"][0]["data"]
-            assert "".join(drawn_again["text/html"]) == data["text/html"]
-            assert drawn_again[MIME]["sweep"]["id"] == made.sweep_id
-            assert len(cell["metadata"]["hailuo"]["runs"]) == 4
-            assert len(sim.ledger.jobs) == 4
-        finally:
-            process.shut_down()
+        with pytest.raises(NotConfirmed, match="yes=True"):
+            hailuo.sweep("A {x}", {"x": list("abcdef")}, provider="demo", count=2)
+        with pytest.raises(OptionError, match="same clip"):
+            hailuo.sweep(rows=[{"prompt": "A"}, {"prompt": "A"}], provider="demo")
+        made = hailuo.sweep(
+            "A kite {as it is}.", {"image": frames}, provider="demo", count=2, wait=True,
+            output=tmp_path / "nb" / "hailuo",
+        )  # fmt: skip
+        assert len(made.runs) == 4
+        assert {job.body["prompt"] for job in sim.ledger.jobs} == {"A kite {as it is}."}
+        assert [each["axis_image"] for each in made.to_dicts()] == [
+            "a Image (1)", "a Image (1)", "a Image (2)", "a Image (2)",
+        ]  # fmt: skip
+        # What another process finds: frames kept, the same fingerprints, nothing lacking.
+        engine = process.engine()
+        row = standing.find(engine, made.sweep_id)
+        assert stored.read(row, engine, settings).lacking == 0
+        # A notebook at rest that missed the end is drawn as a sheet again.
+        data = drawn(engine, standing.at_rest(engine, row), tmp_path / "nb")
+        early = json.loads(json.dumps(data))
+        for record in early[MIME]["runs"]:
+            record["revision"] -= 1
+        early["text/html"] = "old"
+        path = write(tmp_path / "nb" / "a.ipynb", new_notebook(code_with(shown(early))))
+        sync(path, settings=settings)
+        (cell,) = load(path)["cells"]
+        drawn_again = cell["outputs"][0]["data"]
+        assert "".join(drawn_again["text/html"]) == data["text/html"]
+        assert drawn_again[MIME]["sweep"]["id"] == made.sweep_id
+        assert len(cell["metadata"]["hailuo"]["runs"]) == 4
+        assert len(sim.ledger.jobs) == 4
 
 
 def code_with(output: dict[str, Any]) -> dict[str, Any]:
