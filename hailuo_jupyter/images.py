@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
@@ -23,6 +24,10 @@ from hailuo_jupyter.pictures import encoded, from_array, picture
 
 if TYPE_CHECKING:
     from PIL.Image import SupportsArrayInterface
+
+#: What a kept frame is called while it is written, and for how many seconds that is nobody's business.
+_HALF_KEPT = re.compile(r"\.[0-9a-f]{64}\.\w+\.\w+\.tmp")
+_LEFT_S = 3600.0
 
 
 def open_frame(
@@ -106,6 +111,18 @@ def keep(frame: Frame, folder: Path) -> Path | None:
             todo="Make room, or choose another output folder.",
         ) from error
     return path
+
+
+def clear_half_kept(folder: Path) -> None:
+    """Remove frames in ``folder/frames`` that somebody was killed over while they were written.
+
+    Only such as have lain there for an hour: whoever writes one just now needs it.
+    """
+    with suppress(OSError), os.scandir(folder / "frames") as entries:
+        for each in entries:
+            if _HALF_KEPT.fullmatch(each.name) and time.time() - each.stat().st_mtime > _LEFT_S:
+                with suppress(OSError):  # open, on Windows
+                    Path(each.path).unlink()
 
 
 def _write_whole(path: Path, data: bytes) -> None:

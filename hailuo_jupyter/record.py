@@ -9,16 +9,12 @@ comes: names that a newer version added are kept.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import platform
-import secrets
 import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -33,7 +29,6 @@ from pydantic import (
 )
 
 from hailuo_jupyter import __version__, catalogue
-from hailuo_jupyter.errors import unwritten
 from hailuo_jupyter.record_parts import (
     ClipRecord,
     CostRecord,
@@ -73,7 +68,6 @@ __all__ = [
     "json_schema",
     "new_run_id",
     "prepare",
-    "write_sidecar",
 ]
 
 SCHEMA = "hailuo-run/1"
@@ -311,65 +305,6 @@ def prepare(
     )
 
 
-def write_sidecar(record: Record, folder: Path) -> Path:
-    """Write the record as ``<run id>.json``, whole or not at all; replaces an earlier revision.
-
-    Parameters
-    ----------
-    record
-        What to write.
-    folder
-        The output folder; made if it is not there.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    DiskFull, FolderNotWritable
-        If it cannot be written. The run log has the record all the same.
-    """
-    target = folder / f"{record.run_id}.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        while not _written_whole(record, target):
-            pass
-        # What others have half written of it: most of them were killed, the rest write it again.
-        for other in folder.glob(f".{record.run_id}.*.tmp"):
-            with suppress(OSError):  # open, on Windows
-                other.unlink()
-        _sync_folder(folder)
-    except OSError as error:
-        raise unwritten(error)(
-            f"The record of run {record.run_id} could not be written beside its clip: "
-            f"{error.strerror}.",
-            money="The run log has it, so nothing is lost.",
-            todo="Make room in the output folder, or make it writable.",
-        ) from error
-    return target
-
-
-def _written_whole(record: Record, target: Path) -> bool:
-    """Write a sidecar; False if somebody took what was half written for a killed process's."""
-    part = target.with_name(f".{record.run_id}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with part.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(record.to_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            part.replace(target)
-        except FileNotFoundError:
-            if target.parent.is_dir():
-                return False
-            raise
-    finally:
-        part.unlink(missing_ok=True)
-    return True
-
-
 def json_schema() -> dict[str, Any]:
     """Give the JSON Schema (draft 2020-12) of a record, as exported to ``record.schema.json``."""
     return {
@@ -449,19 +384,6 @@ def _versions() -> VersionsRecord:
         ipython=ipython,
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems have none
-            raise
-    finally:
-        os.close(handle)
 
 
 if __name__ == "__main__":

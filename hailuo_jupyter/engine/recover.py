@@ -10,7 +10,6 @@ the size and the sha256 that its record gives. Nothing is asked, fetched or sent
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +17,10 @@ from hailuo_jupyter.engine.order import Order
 from hailuo_jupyter.engine.scope import belongs, remark
 from hailuo_jupyter.engine.whereabouts import is_clip
 from hailuo_jupyter.record import OriginRecord, Record
+from hailuo_jupyter.record_file import read_file, read_sidecar
 from hailuo_jupyter.runlog import RunLog
 from hailuo_jupyter.runlog.imports import adopt
 from hailuo_jupyter.states import State
-
-#: A record takes some 5 kB; a provider's answers may make it longer.
-_LARGEST = 2 * 1024 * 1024
 
 #: Sidecars of one folder that are looked at, the newest first by their names.
 _MOST = 5000
@@ -93,36 +90,6 @@ def sidecars(folder: Path) -> Iterator[Path]:
     except OSError:
         return
     yield from (folder / name for name in sorted(names, reverse=True)[:_MOST])
-
-
-def read_file(path: Path) -> bytes:
-    """Read a file that may be a sidecar.
-
-    Raises
-    ------
-    ValueError
-        If it is no ordinary file, or longer than any record.
-    OSError
-        If it cannot be read.
-    """
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
-        raise ValueError("It is no ordinary file, or longer than any record.")
-    return path.read_bytes()
-
-
-def read_sidecar(path: Path, data: bytes) -> Record:
-    """Give the record that a sidecar's bytes hold.
-
-    Raises
-    ------
-    ValueError
-        In one line, if they hold none, or that of a run by another name.
-    """
-    record = Record.from_json(data)
-    if path.name != f"{record.run_id}.json":
-        raise ValueError(f"It is the record of run {record.run_id}, under another name.")
-    return record
 
 
 def clip_here(record: Record, folder: Path) -> bool:

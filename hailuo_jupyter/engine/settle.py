@@ -22,14 +22,14 @@ from hailuo_jupyter.engine.desk import Desk, Desks, Wires
 from hailuo_jupyter.engine.history import sought
 from hailuo_jupyter.engine.pace import Clock, parse_retry_after
 from hailuo_jupyter.engine.scribe import History, Scribe
-from hailuo_jupyter.engine.sidecar import has_place, write_to_the_end
+from hailuo_jupyter.engine.sidecar import catch_up, has_place, write_to_the_end
 from hailuo_jupyter.errors import HailuoError, RateLimited
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import Call, Dialect, Reply
 from hailuo_jupyter.providers.history import HistoryRow
 from hailuo_jupyter.providers.http import Http, Lost, Unsent
 from hailuo_jupyter.runlog import Row
-from hailuo_jupyter.states import State
+from hailuo_jupyter.states import SETTLED, State
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,9 @@ OTHERS_S = 300.0
 
 #: Older runs are left alone, in seconds; Segmind's list goes back a week by itself, a month at most.
 _OLDEST_S = 7 * 86400.0
+
+#: Ended runs, the newest, of which is looked whether a killed process has left a cost unwritten.
+_CAUGHT_UP = 500
 
 #: Calls for a history within a minute: Segmind's smallest plan allows 5 calls of any kind.
 _PER_MINUTE = 5
@@ -99,6 +102,7 @@ class Settling:
         self._http, self._go_on, self._wanted = http, go_on, wanted
         self._watched: dict[Path, dict[str, _Watch]] = {}
         self._at_once = False
+        self._caught_up: set[Path] = set()
 
     def soon(self) -> None:
         """Have lost answers looked for in the next round, whenever they were looked for last."""
@@ -108,16 +112,28 @@ class Settling:
         """Ask whenever something is due, until the engine ends."""
         while True:
             await self._clock.sleep(ROUND_S)
-            if not self._wanted():
-                continue
-            at_once, self._at_once = self._at_once, False
             try:
+                for desk in self._desks.opened():
+                    await self._catch_up(desk)
+                if not self._wanted():
+                    continue
+                at_once, self._at_once = self._at_once, False
                 for desk in self._desks.opened():
                     await self._round(desk, at_once=at_once)
             except HailuoError as error:
                 logger.debug("no history was asked: %s", error)
             except Exception:
                 logger.exception("settling from the histories has failed")
+
+    async def _catch_up(self, desk: Desk) -> None:
+        """Write beside the clips, once for each log, what a process was killed before it wrote."""
+        if desk.log.path in self._caught_up:
+            return
+        self._caught_up.add(desk.log.path)
+        since = self._clock.wall() - _OLDEST_S
+        ended = await asyncio.to_thread(desk.log.recent, _CAUGHT_UP, states=SETTLED)
+        rows = [row for row in ended if row.updated >= since]
+        await asyncio.to_thread(catch_up, rows, desk.log)
 
     async def _round(self, desk: Desk, *, at_once: bool) -> None:
         now, watched = self._clock.wall(), self._watched.setdefault(desk.log.path, {})

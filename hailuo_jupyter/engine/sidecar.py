@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from hailuo_jupyter.errors import DiskError, RunLogError
-from hailuo_jupyter.record import write_sidecar
+from hailuo_jupyter.images import clear_half_kept
+from hailuo_jupyter.record_file import clear_half_written, read_file, read_sidecar, write_sidecar
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import SETTLED, State
 
@@ -69,6 +71,33 @@ def write_what_was_left_out(row: Row, log: RunLog) -> None:
     if row.state not in _WRITTEN or not row.folder.is_dir():
         return
     _write_each([row], log)
+
+
+def catch_up(rows: Iterable[Row], log: RunLog) -> None:
+    """Do what processes that were killed have left undone beside the clips of runs that have ended.
+
+    A cost that was learned late, or a person's rating, goes into the log first. Here a record that is
+    behind the log is written again, and what was half written goes. A record that is not there, or
+    cannot be read, is left as it is. Blocks.
+
+    Parameters
+    ----------
+    rows, log
+        The runs, and the log they are in.
+    """
+    folders: dict[Path, set[str]] = {}
+    for row in rows:
+        folders.setdefault(row.folder, set()).add(row.run_id)
+        path = row.folder / f"{row.run_id}.json"
+        try:
+            behind = read_sidecar(path, read_file(path)).revision < row.revision
+        except (OSError, ValueError):
+            continue
+        if behind:
+            _write_each([row], log)
+    for folder, run_ids in folders.items():
+        clear_half_written(folder, run_ids)
+        clear_half_kept(folder)
 
 
 def has_place(row: Row) -> bool:

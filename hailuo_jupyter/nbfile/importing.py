@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hailuo_jupyter.engine.recover import clip_here, read_file, read_sidecar
+from hailuo_jupyter.engine.recover import clip_here
 from hailuo_jupyter.errors import NotebookError
 from hailuo_jupyter.nbfile import records
 from hailuo_jupyter.nbfile.document import read
 from hailuo_jupyter.nbfile.places import Places
 from hailuo_jupyter.record import SCHEMA, Record
+from hailuo_jupyter.record_file import read_file, read_sidecar
 from hailuo_jupyter.runlog import RunLog
 from hailuo_jupyter.runlog.imports import Adopted, adopt
 from hailuo_jupyter.settings import Hailuo

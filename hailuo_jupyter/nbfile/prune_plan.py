@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hailuo_jupyter.engine.recover import read_file, read_sidecar
 from hailuo_jupyter.nbfile.files import sha256_of
 from hailuo_jupyter.nbfile.logs import all_rows
 from hailuo_jupyter.record import Record
+from hailuo_jupyter.record_file import read_file, read_sidecar
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import FINAL, State
 

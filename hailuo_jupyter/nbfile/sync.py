@@ -14,7 +14,8 @@ from hailuo_jupyter.nbfile.files import sha256_of
 from hailuo_jupyter.nbfile.places import Places
 from hailuo_jupyter.nbfile.redraw import redraw
 from hailuo_jupyter.notebook_id import made_of_path
-from hailuo_jupyter.record import Record, write_sidecar
+from hailuo_jupyter.record import Record
+from hailuo_jupyter.record_file import clear_half_written, write_sidecar
 from hailuo_jupyter.settings import Hailuo
 
 
@@ -110,10 +111,13 @@ def _known(nb: dict[str, Any]) -> dict[str, Record]:
 
 def _sidecars(nb: dict[str, Any], places: Places) -> tuple[int, list[str]]:
     written, remarks = 0, []
+    ours: dict[Path, set[str]] = {}
     for run_id, known in _known(nb).items():
         row, folder = places.row(run_id), places.folder(known)
         # Log and sidecar are the truth, so the notebook's copy never replaces a sidecar.
         record = known if row is None else row.record
+        if row is not None and folder is not None:
+            ours.setdefault(folder, set()).add(run_id)
         beside = places.sidecar(run_id, folder)
         behind = beside is None or (
             row is not None and (beside.record is None or beside.record.revision < row.revision)
@@ -130,4 +134,6 @@ def _sidecars(nb: dict[str, Any], places: Places) -> tuple[int, list[str]]:
             remarks.append(str(error))
         else:
             written += 1
+    for folder, run_ids in ours.items():
+        clear_half_written(folder, run_ids)
     return written, remarks

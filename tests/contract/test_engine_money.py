@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -109,6 +111,37 @@ def test_a_cost_is_written_beside_the_clip_also_where_the_engine_is_stopped_mean
         record = log.get(run.run_id).record
     assert record.cost.actual == 0.3875
     assert Record.from_json((lab.clips / f"{run.run_id}.json").read_bytes()) == record
+
+
+def test_what_a_killed_process_left_unwritten_beside_a_clip_is_written_by_the_next(
+    lab: Lab,
+) -> None:
+    first = lab.engine()
+    runs = [lab.place(first, prompt) for prompt in ("a cat", "a dog")]
+    for run in runs:
+        run.wait(60)
+    eventually(lambda: all(beside(lab, run)["cost"]["actual"] for run in runs))
+    first.stop()
+    # As if it had been killed while it wrote: the log tells the cost, the file does not yet.
+    whole = [(lab.clips / f"{run.run_id}.json").read_bytes() for run in runs]
+    before = json.loads(whole[0])
+    before["revision"] -= 1
+    before["cost"]["actual"] = before["cost"]["actual_source"] = None
+    (lab.clips / f"{runs[0].run_id}.json").write_text(json.dumps(before))
+    (lab.clips / f"{runs[1].run_id}.json").unlink()  # by the person, on purpose
+    frames = lab.clips / "frames"
+    frames.mkdir()
+    old, new = (frames / f".{'0123' * 16}.png.{each}.tmp" for each in ("a1b2c3d4", "e5f6g7h8"))
+    halves = [lab.clips / f".{run.run_id}.17-0123abcd.tmp" for run in runs]
+    for half in (old, new, *halves):
+        half.write_text("half of it")
+    os.utime(old, (time.time() - 4000, time.time() - 4000))
+    lab.settings.ask_history = False  # nobody has to be asked for this
+    lab.engine().logs()
+    eventually(lambda: (lab.clips / f"{runs[0].run_id}.json").read_bytes() == whole[0])
+    eventually(lambda: not any(half.exists() for half in (old, *halves)))
+    assert new.exists()
+    assert not (lab.clips / f"{runs[1].run_id}.json").exists()
 
 
 def test_a_status_that_tells_the_cost_spares_the_history(lab: Lab) -> None:

@@ -19,7 +19,8 @@ from hailuo_jupyter.engine.decide import Act
 from hailuo_jupyter.engine.recover import recover
 from hailuo_jupyter.errors import NotebookError
 from hailuo_jupyter.nbfile.importing import import_runs
-from hailuo_jupyter.record import Record, prepare, write_sidecar
+from hailuo_jupyter.record import Record, prepare
+from hailuo_jupyter.record_file import write_sidecar
 from hailuo_jupyter.runlog import Owner, RunLog
 from hailuo_jupyter.runlog.imports import Adopted
 from hailuo_jupyter.settings import Hailuo

@@ -201,6 +201,16 @@ def test_a_missing_sidecar_is_written_only_beside_the_very_clip(bought: Made, fr
             file.write_bytes(kept[run_id])
 
 
+def test_what_a_killed_process_left_half_written_goes(bought: Made, fresh: Path) -> None:
+    row = bought.rows["boat"]
+    halves = [row.folder / f".{each}.17-0123abcd.tmp" for each in (row.run_id, "of-nobody-here")]
+    for half in halves:
+        half.write_text("half of it")
+    sync(fresh, settings=bought.settings)
+    assert [half.exists() for half in halves] == [False, True]
+    halves[1].unlink()
+
+
 def test_a_cell_whose_outputs_were_cleared_lists_nothing(bought: Made, fresh: Path) -> None:
     sync(fresh)
     nb = load(fresh)

@@ -16,7 +16,8 @@ from hailuo_jupyter.nbfile.compare import against_files, against_sidecar
 from hailuo_jupyter.nbfile.prune import prune
 from hailuo_jupyter.nbfile.prune_plan import Filter, plan
 from hailuo_jupyter.nbfile.relink import look, relink
-from hailuo_jupyter.record import FrameRecord, OriginRecord, Record, prepare, write_sidecar
+from hailuo_jupyter.record import FrameRecord, OriginRecord, Record, prepare
+from hailuo_jupyter.record_file import write_sidecar
 from hailuo_jupyter.request import build
 from hailuo_jupyter.runlog import Owner, Row, RunLog
 from hailuo_jupyter.settings import Hailuo

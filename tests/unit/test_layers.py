@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("engine",),
     ("sinks",),
     ("providers", "runlog"),
+    ("record_file",),
     ("record", "record_parts", "splice"),
     ("media",),
     ("request",),
