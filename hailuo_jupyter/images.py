@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-import time
-from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,13 +18,13 @@ from hailuo_jupyter.errors import NOTHING_SENT, FrameError, unwritten
 from hailuo_jupyter.frame import ClipFrame, Frame, check_bytes, refused, sha256
 from hailuo_jupyter.offer import FrameLimits
 from hailuo_jupyter.pictures import encoded, from_array, picture
+from hailuo_jupyter.whole import clear_half_written, write_whole
 
 if TYPE_CHECKING:
     from PIL.Image import SupportsArrayInterface
 
-#: What a kept frame is called while it is written, and for how many seconds that is nobody's business.
-_HALF_KEPT = re.compile(r"\.[0-9a-f]{64}\.\w+\.\w+\.tmp")
-_LEFT_S = 3600.0
+#: What a kept frame is called.
+_KEPT = re.compile(r"[0-9a-f]{64}\.(jpg|png)")
 
 
 def open_frame(
@@ -102,7 +99,8 @@ def keep(frame: Frame, folder: Path) -> Path | None:
         if path.is_file() and sha256(path.read_bytes()) == frame.sha256:
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, frame.data)
+        write_whole(path, frame.data)
+        clear_half_written(path.parent, path.name.__eq__)
     except OSError as error:
         raise unwritten(error)(
             f"The frame {frame.source} could not be kept in {folder.name}/frames: "
@@ -113,37 +111,9 @@ def keep(frame: Frame, folder: Path) -> Path | None:
     return path
 
 
-def clear_half_kept(folder: Path) -> None:
-    """Remove frames in ``folder/frames`` that somebody was killed over while they were written.
-
-    Only such as have lain there for an hour: whoever writes one just now needs it.
-    """
-    with suppress(OSError), os.scandir(folder / "frames") as entries:
-        for each in entries:
-            if _HALF_KEPT.fullmatch(each.name) and time.time() - each.stat().st_mtime > _LEFT_S:
-                with suppress(OSError):  # open, on Windows
-                    Path(each.path).unlink()
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except FileNotFoundError:
-        if not path.is_file():  # else somebody else was faster
-            raise
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    # The name says what is in it, so whoever else writes it, or was killed while writing, is done too.
-    for other in path.parent.glob(f".{path.name}.*.tmp"):
-        with suppress(OSError):  # open, on Windows
-            other.unlink()
+def is_kept(name: str) -> bool:
+    """Tell whether a file in ``frames`` is called as a kept frame is."""
+    return _KEPT.fullmatch(name) is not None
 
 
 def _named(path: Path | str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from hailuo_jupyter.errors import DiskError, RunLogError
-from hailuo_jupyter.images import clear_half_kept
-from hailuo_jupyter.record_file import clear_half_written, read_file, read_sidecar, write_sidecar
+from hailuo_jupyter.images import is_kept
+from hailuo_jupyter.record_file import read_file, read_sidecar, sidecar_name, write_sidecar
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import SETTLED, State
+from hailuo_jupyter.whole import clear_half_written
 
 logger = logging.getLogger(__name__)
 
@@ -87,17 +88,22 @@ def catch_up(rows: Iterable[Row], log: RunLog) -> None:
     """
     folders: dict[Path, set[str]] = {}
     for row in rows:
-        folders.setdefault(row.folder, set()).add(row.run_id)
-        path = row.folder / f"{row.run_id}.json"
+        path = row.folder / sidecar_name(row.run_id)
+        folders.setdefault(row.folder, set()).add(path.name)
         try:
             behind = read_sidecar(path, read_file(path)).revision < row.revision
         except (OSError, ValueError):
             continue
         if behind:
             _write_each([row], log)
-    for folder, run_ids in folders.items():
-        clear_half_written(folder, run_ids)
-        clear_half_kept(folder)
+    for folder, names in folders.items():
+        clear_folder(folder, names)
+
+
+def clear_folder(folder: Path, names: Collection[str]) -> None:
+    """Remove what killed processes have half written in an output folder, of sidecars of these names."""
+    clear_half_written(folder, names.__contains__)
+    clear_half_written(folder / "frames", is_kept)
 
 
 def has_place(row: Row) -> bool:
@@ -106,5 +112,5 @@ def has_place(row: Row) -> bool:
     A folder that was moved or a clip that was deleted on purpose does not come back by a note.
     """
     clip = row.record.clip
-    names = [f"{row.run_id}.json", *([clip.path] if clip else [])]
+    names = [sidecar_name(row.run_id), *([clip.path] if clip else [])]
     return any((row.folder / name).is_file() for name in names)

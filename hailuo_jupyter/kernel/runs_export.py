@@ -9,7 +9,6 @@ import csv
 import io
 import json
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from hailuo_jupyter.kernel.filters import iso
 from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.runlog.schema import took_s
 from hailuo_jupyter.states import State
+from hailuo_jupyter.whole import write_whole
 
 #: What each column holds. New ones are put at the end, and none is renamed.
 COLUMNS = {
@@ -143,13 +143,8 @@ def write(path: str | Path, text: str) -> None:
         If it cannot be written.
     """
     target = Path(path).expanduser()
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        try:
-            part.write_text(text, encoding="utf-8", newline="")
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(target, text.encode())
     except OSError as error:
         raise unwritten(error)(
             f"{target.name} could not be written: {error.strerror or os.strerror(error.errno or 0)}.",

@@ -19,6 +19,7 @@ from hailuo_jupyter.errors import ClipError, DiskError, RunNotFound
 from hailuo_jupyter.kernel import origin, words
 from hailuo_jupyter.kernel.words import harmless
 from hailuo_jupyter.splice import Scene
+from hailuo_jupyter.whole import write_whole
 
 SCHEMA = "hailuo-scene/1"
 
@@ -241,15 +242,12 @@ def _document(scene: Scene, parts: Sequence[Part]) -> Mapping[str, object]:
 
 
 def _write(path: Path, document: Mapping[str, object]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    text = json.dumps(document, ensure_ascii=False, indent=2)
     try:
-        part.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_whole(path, f"{text}\n".encode())
     except OSError as error:
         raise DiskError(
             f"{path.name} could not be written: {error.strerror or error}.",
             money="The scene itself is written.",
             todo="Make room, and join the clips again.",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter.errors import DiskError, NotebookError
+from hailuo_jupyter.whole import write_whole
 
 _UNTOUCHED = "Nothing was changed."
 
@@ -124,18 +123,8 @@ def write(path: Path, text: str) -> None:
         If it cannot be written; the file is as it was.
     """
     target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        try:
-            with part.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            if target.exists():
-                shutil.copymode(target, part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(target, text.encode(), keep_mode=True)
     except OSError as error:
         raise DiskError(
             f"{path.name} could not be written: {error.strerror}.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hailuo_jupyter.engine.sidecar import clear_folder
 from hailuo_jupyter.errors import DiskError
 from hailuo_jupyter.nbfile import records
 from hailuo_jupyter.nbfile.document import read
@@ -15,7 +16,7 @@ from hailuo_jupyter.nbfile.places import Places
 from hailuo_jupyter.nbfile.redraw import redraw
 from hailuo_jupyter.notebook_id import made_of_path
 from hailuo_jupyter.record import Record
-from hailuo_jupyter.record_file import clear_half_written, write_sidecar
+from hailuo_jupyter.record_file import sidecar_name, write_sidecar
 from hailuo_jupyter.settings import Hailuo
 
 
@@ -117,7 +118,7 @@ def _sidecars(nb: dict[str, Any], places: Places) -> tuple[int, list[str]]:
         # Log and sidecar are the truth, so the notebook's copy never replaces a sidecar.
         record = known if row is None else row.record
         if row is not None and folder is not None:
-            ours.setdefault(folder, set()).add(run_id)
+            ours.setdefault(folder, set()).add(sidecar_name(run_id))
         beside = places.sidecar(run_id, folder)
         behind = beside is None or (
             row is not None and (beside.record is None or beside.record.revision < row.revision)
@@ -134,6 +135,6 @@ def _sidecars(nb: dict[str, Any], places: Places) -> tuple[int, list[str]]:
             remarks.append(str(error))
         else:
             written += 1
-    for folder, run_ids in ours.items():
-        clear_half_written(folder, run_ids)
+    for folder, names in ours.items():
+        clear_folder(folder, names)
     return written, remarks

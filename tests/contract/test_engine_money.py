@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -131,16 +129,15 @@ def test_what_a_killed_process_left_unwritten_beside_a_clip_is_written_by_the_ne
     (lab.clips / f"{runs[1].run_id}.json").unlink()  # by the person, on purpose
     frames = lab.clips / "frames"
     frames.mkdir()
-    old, new = (frames / f".{'0123' * 16}.png.{each}.tmp" for each in ("a1b2c3d4", "e5f6g7h8"))
-    halves = [lab.clips / f".{run.run_id}.17-0123abcd.tmp" for run in runs]
-    for half in (old, new, *halves):
+    frame, other = (frames / f".{each}.png.17-0123abcd.tmp" for each in ("0123" * 16, "mine"))
+    halves = [lab.clips / f".{run.run_id}.json.17-0123abcd.tmp" for run in runs]
+    for half in (frame, other, *halves):
         half.write_text("half of it")
-    os.utime(old, (time.time() - 4000, time.time() - 4000))
     lab.settings.ask_history = False  # nobody has to be asked for this
     lab.engine().logs()
     eventually(lambda: (lab.clips / f"{runs[0].run_id}.json").read_bytes() == whole[0])
-    eventually(lambda: not any(half.exists() for half in (old, *halves)))
-    assert new.exists()
+    eventually(lambda: not any(half.exists() for half in (frame, *halves)))
+    assert other.exists()
     assert not (lab.clips / f"{runs[1].run_id}.json").exists()
 
 

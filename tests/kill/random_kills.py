@@ -34,13 +34,16 @@ from hailuo_jupyter.errors import NotBought
 from hailuo_jupyter.kernel.origin import made_of_path
 from hailuo_jupyter.nbfile.sync import sync
 from hailuo_jupyter.runlog import Row, RunLog, peek_unfinished
-from hailuo_jupyter.states import State
+from hailuo_jupyter.states import RESUMABLE, State
 
 #: About how many steps one run takes; dying is as likely at each of them.
 _STEPS = 90
 
 #: Seconds within which a process is killed by the clock, and for which others are waited.
 _LIFE_S, _LONGEST_S = 1.5, 20.0
+
+#: Processes, one after the other, that may take over at the end of a round.
+_LAST = 3
 
 
 @dataclass
@@ -127,11 +130,26 @@ class Round:
             self.generation()
         if not self.asked:
             return []
-        pid = zygote.fork(lambda: zygote.load(self.asked[0]), self.folder / "said")
-        _, status = os.waitpid(pid, 0)
-        if status:
-            return [f"the last process failed:\n{(self.folder / 'said').read_text()}"]
+        for _ in range(_LAST):
+            pid = zygote.fork(lambda: zygote.load(self.asked[0]), self.folder / "said")
+            _, status = os.waitpid(pid, 0)
+            if status:
+                return [f"the last process failed:\n{(self.folder / 'said').read_text()}"]
+            if not self.goes_on():
+                break
         return self.judge()
+
+    def goes_on(self) -> bool:
+        """Tell whether the next kernel would go on with a run.
+
+        A history may tell of a lost job in the moment in which the last process has nothing to do any
+        more, and ends.
+        """
+        log = self.folder / "log" / "runs.sqlite3"
+        if not log.is_file():
+            return False
+        with RunLog(log) as opened:
+            return any(row.state in RESUMABLE for row in opened.unfinished())
 
     def sync(self, rows: list[Row]) -> None:
         """Do what ``jupyter hailuo sync`` does for a notebook that has all these runs."""

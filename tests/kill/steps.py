@@ -29,7 +29,6 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _NAMES = (
     (re.compile(r"\d{8}-\d{6}-[0-9a-z]{6}"), "RUN"),
     (re.compile(r"[0-9a-f]{64}"), "SHA"),
-    (re.compile(r"(?<=\.)[0-9a-z_]{8}(?=\.tmp)"), "X"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UUID"),
     (re.compile(r"\d+-[0-9a-f]{8}\b"), "PROCESS"),
     (re.compile(r"\?.*"), ""),

@@ -203,7 +203,9 @@ def test_a_missing_sidecar_is_written_only_beside_the_very_clip(bought: Made, fr
 
 def test_what_a_killed_process_left_half_written_goes(bought: Made, fresh: Path) -> None:
     row = bought.rows["boat"]
-    halves = [row.folder / f".{each}.17-0123abcd.tmp" for each in (row.run_id, "of-nobody-here")]
+    halves = [
+        row.folder / f".{each}.json.17-0123abcd.tmp" for each in (row.run_id, "of-nobody-here")
+    ]
     for half in halves:
         half.write_text("half of it")
     sync(fresh, settings=bought.settings)

@@ -36,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("settings", "keys"),
     ("redact", "installed"),
     ("errors", "states"),
-    ("plain", "closing", "chance"),
+    ("plain", "closing", "chance", "whole"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

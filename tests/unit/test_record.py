@@ -16,7 +16,7 @@ from hailuo_jupyter import catalogue, record, request
 from hailuo_jupyter.errors import FolderNotWritable
 from hailuo_jupyter.frame import Frame
 from hailuo_jupyter.record import Record, json_schema, new_run_id, prepare
-from hailuo_jupyter.record_file import clear_half_written, write_sidecar
+from hailuo_jupyter.record_file import write_sidecar
 from hailuo_jupyter.states import State
 
 SEGMIND = catalogue.provider("segmind")
@@ -279,26 +279,13 @@ def test_the_sidecar_is_replaced_whole(tmp_path: Path) -> None:
 
 def test_a_sidecar_takes_away_what_a_killed_process_left(tmp_path: Path) -> None:
     made = make()
-    (tmp_path / f".{made.run_id}.17-0123abcd.tmp").write_text("half of it")
-    (tmp_path / ".another.17-0123abcd.tmp").write_text("another run's")
+    (tmp_path / f".{made.run_id}.json.17-0123abcd.tmp").write_text("half of it")
+    (tmp_path / ".another.json.17-0123abcd.tmp").write_text("another run's")
     path = write_sidecar(made, tmp_path)
-    assert {each.name for each in tmp_path.iterdir()} == {path.name, ".another.17-0123abcd.tmp"}
-
-
-def test_only_what_is_half_written_of_the_runs_named_goes(tmp_path: Path) -> None:
-    gone = [".20261120-120258-ehsbey.17-0123abcd.tmp", ".a.run.17-0123abcd.tmp"]
-    stays = [
-        ".20261120-120258-another.17-0123abcd.tmp",
-        ".20261120-120258-ehsbey.17.tmp",  # by whom?
-        "20261120-120258-ehsbey.json",
-        "20261120-120258-ehsbey.mp4.part",
-        ".20261120-120258-ehsbey.17-0123abcd.tmp.png",
-    ]
-    for name in gone + stays:
-        (tmp_path / name).touch()
-    clear_half_written(tmp_path, {"20261120-120258-ehsbey", "a.run"})
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(stays)
-    clear_half_written(tmp_path / "nowhere", {"a.run"})
+    assert {each.name for each in tmp_path.iterdir()} == {
+        path.name,
+        ".another.json.17-0123abcd.tmp",
+    }
 
 
 def test_a_sidecar_is_written_by_many_at_once(tmp_path: Path) -> None:
