@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from hailuo_jupyter.kernel.words import harmless
 from hailuo_jupyter.record import ClipRecord
+from hailuo_jupyter.record_file import sidecar_name
 from hailuo_jupyter.runlog.log import Row
 from hailuo_jupyter.states import State
 
@@ -78,7 +79,7 @@ def clip_view(
         return None
     path = row.folder / clip.path
     relative, there = _inside(path, base), path.is_file()
-    sidecar = _inside(path.with_name(f"{row.run_id}.json"), base)
+    sidecar = _inside(path.with_name(sidecar_name(row.run_id)), base)
     linked = there and relative is not None
     return ClipView(
         name=harmless(relative or f"{path.parent.name}/{path.name}"),

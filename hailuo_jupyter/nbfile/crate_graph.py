@@ -19,6 +19,7 @@ from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.nbfile.crate_contents import Contents, Taken
 from hailuo_jupyter.plain import harmless
 from hailuo_jupyter.record import Record
+from hailuo_jupyter.record_file import sidecar_name
 from hailuo_jupyter.sinks import facts
 from hailuo_jupyter.states import State
 
@@ -167,7 +168,7 @@ def _clip(crate: Any, taken: Taken) -> list[Any]:
 
 def _sidecar(crate: Any, taken: Taken) -> Any:
     text = io.StringIO(taken.record.to_json(indent=2) + "\n")
-    inside = _inside(taken, f"{taken.record.run_id}.json")
+    inside = _inside(taken, sidecar_name(taken.record.run_id))
     properties = {
         "name": f"Record of run {taken.record.run_id}",
         "encodingFormat": "application/json",

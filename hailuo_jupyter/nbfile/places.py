@@ -13,6 +13,7 @@ from hailuo_jupyter.closing import Closing
 from hailuo_jupyter.nbfile.document import joined
 from hailuo_jupyter.nbfile.records import outputs
 from hailuo_jupyter.record import Record
+from hailuo_jupyter.record_file import sidecar_name
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
@@ -97,7 +98,7 @@ class Places(Closing):
     def folder(self, record: Record) -> Path | None:
         """Find the output folder of a run: the log's, or where its clip or sidecar lies."""
         row = self.row(record.run_id)
-        names = [f"{record.run_id}.json"]
+        names = [sidecar_name(record.run_id)]
         if record.clip is not None:
             names.insert(0, record.clip.path)
         for name in names:
@@ -108,7 +109,7 @@ class Places(Closing):
 
     def sidecar(self, run_id: str, folder: Path | None) -> Sidecar | None:
         """Read the record beside a run's clip; None where there is none."""
-        if folder is None or not _is_file(path := folder / f"{run_id}.json"):
+        if folder is None or not _is_file(path := folder / sidecar_name(run_id)):
             return None
         try:
             record = Record.from_json(path.read_bytes())

@@ -15,7 +15,7 @@ from pathlib import Path
 from hailuo_jupyter.nbfile.files import sha256_of
 from hailuo_jupyter.nbfile.logs import all_rows
 from hailuo_jupyter.record import Record
-from hailuo_jupyter.record_file import read_file, read_sidecar
+from hailuo_jupyter.record_file import read_file, read_sidecar, sidecar_name
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import FINAL, State
 
@@ -197,7 +197,7 @@ def kept_frames(record: Record, folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _own_sidecar(row: Row) -> Doomed | None:
     """Give a run's sidecar; None where the file of that name is not it, or knows more than the log."""
-    path = row.folder / f"{row.run_id}.json"
+    path = row.folder / sidecar_name(row.run_id)
     doomed = _doomed(path, row.folder)
     try:
         record = read_sidecar(path, read_file(path))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hailuo_jupyter.engine.whereabouts import clip_file
 from hailuo_jupyter.nbfile.logs import all_rows
+from hailuo_jupyter.record_file import sidecar_name
 from hailuo_jupyter.runlog import RunLog
 
 
@@ -55,7 +56,7 @@ def usage(logs: Iterable[RunLog]) -> list[Use]:
             use.runs += 1
             frames = (record.request.first_frame, record.request.last_frame)
             kept = [row.folder / each.kept for each in frames if each and each.kept]
-            for path in (clip, row.folder / f"{row.run_id}.json", *kept):
+            for path in (clip, row.folder / sidecar_name(row.run_id), *kept):
                 if path is not None and (size := _size(path)) is not None:
                     use.sizes[path] = size
             if clip is not None:
