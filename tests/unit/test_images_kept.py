@@ -32,7 +32,7 @@ def test_keep_writes_once_and_heals(tmp_path: Path) -> None:
 
 def test_keep_writes_over_what_a_killed_process_left(tmp_path: Path) -> None:
     frame = opened(picture())
-    left = tmp_path / "frames" / f".{frame.sha256}.png.x1y2z3.tmp"
+    left = tmp_path / "frames" / f".{frame.sha256}.png.17-0123abcd.tmp"
     left.parent.mkdir()
     left.write_bytes(b"half" * frame.size)
     path = keep(frame, tmp_path)
