@@ -8,7 +8,7 @@
     │   ├── FrameError
     │   └── OptionError
     ├── SettingsError           a setting or an address is wrong; nothing was sent
-    ├── KeyMissing              no key for this provider; nothing was sent
+    ├── KeyMissing              no key for this provider, so nothing is sent
     ├── NotBought               an earlier run stands in the way; nothing was sent
     ├── BudgetExceeded          it would pass a budget; nothing was sent
     ├── NotConfirmed            a sweep so large needs the person's word; nothing was sent
@@ -113,7 +113,7 @@ class SettingsError(HailuoError):
 
 
 class KeyMissing(HailuoError):
-    """There is no key for this provider; nothing was sent."""
+    """There is no key for this provider, so nothing is sent."""
 
     code = "key_missing"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from hailuo_jupyter import redact
+from hailuo_jupyter.engine.bought import as_bought
 from hailuo_jupyter.engine.pace import Clock, Pace, Stopwatch
 from hailuo_jupyter.engine.sidecar import write_to_the_end
 from hailuo_jupyter.errors import (
@@ -24,7 +25,7 @@ from hailuo_jupyter.providers.base import PAID_AND_KEPT, Call, Dialect, News, Re
 from hailuo_jupyter.providers.http import Http, Lost, Unsent
 from hailuo_jupyter.record import Record
 from hailuo_jupyter.runlog import Row, RunLog
-from hailuo_jupyter.states import State
+from hailuo_jupyter.states import RESUMABLE, State
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class Hand:
         Overtaken
             If the run is no longer in the state that we know: another process went on with it.
         """
-        told = problem.as_problem() if problem else None
+        told = self._told(problem)
         self.commit(
             lambda record: record.moved(state, at=self.bench.clock.wall(), problem=told, **changes),
             {self.row.state},
@@ -132,8 +133,7 @@ class Hand:
 
     def note(self, problem: HailuoError | None) -> None:
         """Commit a problem, or that it is over, unless the record says so already."""
-        known = self.row.record.problem
-        told = problem.as_problem() if problem else None
+        known, told = self.row.record.problem, self._told(problem)
         if (known.code if known else None) != (told["code"] if told else None):
             self.commit(lambda record: record.changed(problem=told), {self.row.state})
 
@@ -145,9 +145,14 @@ class Hand:
         Parked
             Always.
         """
-        told = problem.as_problem()
+        told = self._told(problem)
         self.commit(lambda record: record.changed(problem=told), {self.row.state})
         raise Parked
+
+    def _told(self, problem: HailuoError | None) -> dict[str, str] | None:
+        if problem is not None and self.row.state in RESUMABLE:
+            problem = as_bought(problem, self.provider)
+        return problem.as_problem() if problem else None
 
     def learned(self, state: State, step: str, news: News) -> None:
         """Commit what an answer about the job told."""

@@ -13,6 +13,7 @@ from typing import Any
 from hailuo_jupyter.engine.annotate import record_of
 from hailuo_jupyter.engine.aside import put_aside
 from hailuo_jupyter.engine.board import Board
+from hailuo_jupyter.engine.bought import as_bought
 from hailuo_jupyter.engine.desk import Desk, Desks, Wires
 from hailuo_jupyter.engine.hand import Bench, Hand
 from hailuo_jupyter.engine.life import cancelled, live, mistake
@@ -189,14 +190,14 @@ class Lives:
                 http = self._loop.http()
                 dialect = await asyncio.to_thread(self._wires.dialect, provider)
             except HailuoError as error:
-                self._leave(row, desk, error)
+                self._leave(row, desk, provider, error)
                 return
             except asyncio.CancelledError:
-                self._leave(row, desk, None if request is None else cancelled())
+                self._leave(row, desk, provider, None if request is None else cancelled())
                 raise
             except Exception as error:
                 logger.exception("run %s could not be begun with", row.run_id)
-                self._leave(row, desk, mistake(error))
+                self._leave(row, desk, provider, mistake(error))
                 return
             bench = Bench(
                 http,
@@ -219,10 +220,11 @@ class Lives:
             if self._tasks.get(row.run_id) is task:
                 del self._tasks[row.run_id]
 
-    def _leave(self, row: Row, desk: Desk, problem: HailuoError | None) -> None:
+    def _leave(self, row: Row, desk: Desk, provider: Provider, problem: HailuoError | None) -> None:
         """Give up a run that could not be begun with."""
         if problem is not None:
-            told = problem.as_problem()
+            bought = row.state in RESUMABLE
+            told = (as_bought(problem, provider) if bought else problem).as_problem()
             desk.log.update(
                 row.run_id, lambda record: record.changed(problem=told), only_from={row.state}
             )

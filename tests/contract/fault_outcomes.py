@@ -101,7 +101,7 @@ PAUSED = _outcome(
     AT_PROVIDER | {State.UNDOWNLOADED},
     errors.KeyRefused,
     1,
-    happens="The key was refused while a clip is being made or fetched.",
+    happens="The key was refused, or is gone, while a clip is being made or fetched.",
     money="The clip stays paid for, and its job goes on at the provider.",
     we="Stop asking with this key.",
     you="`%hailuo key`, then `%hailuo resume`.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -258,6 +259,49 @@ def test_a_key_that_is_refused_for_the_result_pauses_the_run(lab: Lab) -> None:
     assert run.status is State.UNDOWNLOADED
     engine.resume()
     assert run.wait(60).clip is not None
+
+
+@BOTH
+def test_a_key_that_is_gone_while_a_clip_is_made_says_that_it_is_paid_for(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    monkeypatch.setattr(keys, "_from_keyring", lambda _: None)
+    variable = {"segmind": "SEGMIND_API_KEY", "aimlapi": "AIML_API_KEY"}[provider]
+    engine, key = lab.engine(), os.environ[variable]
+    run = lab.place(engine, "a cat", provider)
+    eventually(lambda: run.record.job.id)
+    monkeypatch.delenv(variable)
+    error = told(ending(run), errors.KeyMissing)
+    assert "stays paid for" in error.money
+    assert "Nothing" not in error.money
+    assert (
+        f"Set {variable}, or run '%hailuo key {provider}', then run '%hailuo resume'." == error.todo
+    )
+    assert "demo" not in error.todo
+    monkeypatch.setenv(variable, key)
+    assert engine.resume() == [run]
+    assert run.wait(60).clip is not None
+    assert run.record.problem is None
+    assert lab.submits() == 1
+
+
+def test_what_keeps_a_clip_from_being_watched_again_says_that_it_is_paid_for(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = lab.engine()
+    run = lab.place(engine)
+    eventually(lambda: run.record.job.id)
+    engine.stop()
+    monkeypatch.setenv("ALL_PROXY", "nonsense://nowhere")
+    (found,) = lab.engine().resume()
+    error = told(ending(found, 10), errors.SettingsError)
+    assert "stays paid for" in error.money
+    assert "ALL_PROXY" in error.todo
+    assert error.todo.endswith(", then run '%hailuo resume'.")
+    monkeypatch.delenv("ALL_PROXY")
+    (found,) = lab.engine().resume()
+    assert found.wait(60).clip is not None
+    assert lab.submits() == 1
 
 
 def test_a_key_that_is_gone_before_the_submit_leaves_the_run_unsent(
