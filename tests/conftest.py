@@ -12,6 +12,8 @@ from hypothesis import settings
 
 # How long an example takes says more of a busy machine than of the code; benchmarks measure time.
 settings.register_profile("patient", parent=settings(), deadline=None)
+# Ten times as many, for who has the time: --hypothesis-profile long.
+settings.register_profile("long", parent=settings(), deadline=None, max_examples=1000)
 settings.load_profile("patient")
 
 
