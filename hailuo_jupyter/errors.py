@@ -7,7 +7,7 @@
     │   ├── PromptError
     │   ├── FrameError
     │   └── OptionError
-    ├── SettingsError           a setting or an address is wrong; nothing was sent
+    ├── SettingsError           a setting or an address is wrong, so nothing is sent
     ├── KeyMissing              no key for this provider, so nothing is sent
     ├── NotBought               an earlier run stands in the way; nothing was sent
     ├── BudgetExceeded          it would pass a budget; nothing was sent
@@ -107,7 +107,7 @@ class OptionError(RequestError):
 
 
 class SettingsError(HailuoError):
-    """A setting or an address is wrong; nothing was sent."""
+    """A setting or an address is wrong, so nothing is sent."""
 
     code = "settings"
 

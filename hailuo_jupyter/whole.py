@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-#: What a file is called while it is written, by whom and for the how manieth time.
+#: What a file is called while it is written: its name, the process, and what nobody else has drawn.
 _HALF_WRITTEN = re.compile(r"\.(?P<name>.+)\.\d+-[0-9a-f]{8}\.tmp")
 
 

@@ -1,16 +1,17 @@
-"""What an error means for a run that the provider has already."""
+"""What is said of a run that cannot go on, by whether the provider has it already."""
 
 from __future__ import annotations
 
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, KeyMissing
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import NOTHING_BOUGHT
+from hailuo_jupyter.states import RESUMABLE, State
 
 _PAID = "The clip stays paid for, and the provider keeps it for a while only."
 
 
-def as_bought(problem: HailuoError, provider: Provider) -> HailuoError:
-    """Give an error in words that are true of a run that was bought.
+def told(problem: HailuoError, state: State, provider: Provider) -> dict[str, str]:
+    """Give a problem as the record keeps it, in words that are true of where its run stands.
 
     What lacks before any call, a key or a proxy, says of itself that nothing was sent. So it is for a
     request that is to be sent, and not for a clip that is to be watched or fetched.
@@ -19,13 +20,13 @@ def as_bought(problem: HailuoError, provider: Provider) -> HailuoError:
     ----------
     problem
         What keeps the run from going on.
-    provider
-        Who has it.
+    state, provider
+        The run's.
     """
-    if problem.money not in {NOTHING_SENT, NOTHING_BOUGHT}:
-        return problem
+    if state not in RESUMABLE or problem.money not in {NOTHING_SENT, NOTHING_BOUGHT}:
+        return problem.as_problem()
     first = problem.todo.rstrip(".")
     if isinstance(problem, KeyMissing):
         first = f"Set {provider.key_variables[0]}, or run '%hailuo key {provider.name}'"
     todo = f"{first}, then run '%hailuo resume'." if first else "Run '%hailuo resume'."
-    return type(problem)(problem.what, money=_PAID, todo=todo)
+    return type(problem)(problem.what, money=_PAID, todo=todo).as_problem()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from hailuo_jupyter import redact
-from hailuo_jupyter.engine.bought import as_bought
+from hailuo_jupyter.engine.bought import told
 from hailuo_jupyter.engine.pace import Clock, Pace, Stopwatch
 from hailuo_jupyter.engine.sidecar import write_to_the_end
 from hailuo_jupyter.errors import (
@@ -25,7 +25,7 @@ from hailuo_jupyter.providers.base import PAID_AND_KEPT, Call, Dialect, News, Re
 from hailuo_jupyter.providers.http import Http, Lost, Unsent
 from hailuo_jupyter.record import Record
 from hailuo_jupyter.runlog import Row, RunLog
-from hailuo_jupyter.states import RESUMABLE, State
+from hailuo_jupyter.states import State
 
 logger = logging.getLogger(__name__)
 
@@ -122,9 +122,9 @@ class Hand:
         Overtaken
             If the run is no longer in the state that we know: another process went on with it.
         """
-        told = self._told(problem)
+        said = self._told(problem)
         self.commit(
-            lambda record: record.moved(state, at=self.bench.clock.wall(), problem=told, **changes),
+            lambda record: record.moved(state, at=self.bench.clock.wall(), problem=said, **changes),
             {self.row.state},
             only_mine=state is State.SUBMITTING,  # what comes next costs money
         )
@@ -133,9 +133,9 @@ class Hand:
 
     def note(self, problem: HailuoError | None) -> None:
         """Commit a problem, or that it is over, unless the record says so already."""
-        known, told = self.row.record.problem, self._told(problem)
-        if (known.code if known else None) != (told["code"] if told else None):
-            self.commit(lambda record: record.changed(problem=told), {self.row.state})
+        known, said = self.row.record.problem, self._told(problem)
+        if (known.code if known else None) != (said["code"] if said else None):
+            self.commit(lambda record: record.changed(problem=said), {self.row.state})
 
     def park(self, problem: HailuoError) -> NoReturn:
         """Leave the run to the person, with a problem that tells why.
@@ -145,14 +145,12 @@ class Hand:
         Parked
             Always.
         """
-        told = self._told(problem)
-        self.commit(lambda record: record.changed(problem=told), {self.row.state})
+        said = self._told(problem)
+        self.commit(lambda record: record.changed(problem=said), {self.row.state})
         raise Parked
 
     def _told(self, problem: HailuoError | None) -> dict[str, str] | None:
-        if problem is not None and self.row.state in RESUMABLE:
-            problem = as_bought(problem, self.provider)
-        return problem.as_problem() if problem else None
+        return told(problem, self.row.state, self.provider) if problem else None
 
     def learned(self, state: State, step: str, news: News) -> None:
         """Commit what an answer about the job told."""

@@ -13,7 +13,7 @@ from typing import Any
 from hailuo_jupyter.engine.annotate import record_of
 from hailuo_jupyter.engine.aside import put_aside
 from hailuo_jupyter.engine.board import Board
-from hailuo_jupyter.engine.bought import as_bought
+from hailuo_jupyter.engine.bought import told
 from hailuo_jupyter.engine.desk import Desk, Desks, Wires
 from hailuo_jupyter.engine.hand import Bench, Hand
 from hailuo_jupyter.engine.life import cancelled, live, mistake
@@ -223,10 +223,9 @@ class Lives:
     def _leave(self, row: Row, desk: Desk, provider: Provider, problem: HailuoError | None) -> None:
         """Give up a run that could not be begun with."""
         if problem is not None:
-            bought = row.state in RESUMABLE
-            told = (as_bought(problem, provider) if bought else problem).as_problem()
+            said = told(problem, row.state, provider)
             desk.log.update(
-                row.run_id, lambda record: record.changed(problem=told), only_from={row.state}
+                row.run_id, lambda record: record.changed(problem=said), only_from={row.state}
             )
         self._board.publish(desk.log.release(row.run_id, desk.owner.id))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from hailuo_jupyter import catalogue, request
+from hailuo_jupyter.engine import settle
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.order import Order, Placed
 from hailuo_jupyter.engine.run import Run
@@ -111,6 +113,11 @@ class Lab:
         """Give how many submits arrived, accepted or not."""
         return sum(each.stage == "submit" for each in self.sim.requests)
 
+    def beside(self, run: Run) -> dict[str, Any]:
+        """Give the record beside a run's clip."""
+        found: dict[str, Any] = json.loads((self.clips / f"{run.run_id}.json").read_text())
+        return found
+
     def leftovers(self) -> list[str]:
         """Give files that no download should leave behind."""
         return [path.name for path in self.folder.rglob("*.part")]
@@ -194,3 +201,12 @@ def frame(tmp_path: Path) -> Path:
     path = tmp_path / "frame.png"
     Image.effect_noise((480, 320), 60).convert("RGB").save(path)
     return path
+
+
+@pytest.fixture
+def histories_soon(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
+    """Let jobs be done, and the histories be asked, within moments."""
+    monkeypatch.setattr(Timing, "poll_interval", lambda *_: 0.1)
+    monkeypatch.setattr(settle, "ROUND_S", 0.05)
+    monkeypatch.setattr(settle, "LOOKS", tuple(0.1 * each for each in range(1, 100)))
+    monkeypatch.setattr(settle, "_PER_MINUTE", 10_000)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import subprocess
 import sys
 import threading
@@ -18,12 +16,10 @@ from hailuo_jupyter import errors
 from hailuo_jupyter.engine import scribe, settle, sidecar
 from hailuo_jupyter.engine.desk import Wires
 from hailuo_jupyter.engine.run import Run
-from hailuo_jupyter.engine.timing import Timing
 from hailuo_jupyter.errors import AnswerLost, BudgetExceeded
 from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import Call, Dialect, Reply
 from hailuo_jupyter.providers.http import Http
-from hailuo_jupyter.record import Record
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import State
 
@@ -32,13 +28,7 @@ from .conftest import Lab, ending, eventually, script
 BOTH = pytest.mark.parametrize("provider", ["segmind", "aimlapi"])
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
-    """Let jobs be done, and the histories be asked, within moments."""
-    monkeypatch.setattr(Timing, "poll_interval", lambda *_: 0.1)
-    monkeypatch.setattr(settle, "ROUND_S", 0.05)
-    monkeypatch.setattr(settle, "LOOKS", tuple(0.1 * each for each in range(1, 100)))
-    monkeypatch.setattr(settle, "_PER_MINUTE", 10_000)
+pytestmark = pytest.mark.usefixtures("histories_soon")
 
 
 @pytest.fixture
@@ -59,11 +49,6 @@ def lost(lab: Lab, provider: str, prompt: str = "a cat", **how: Any) -> Run:
     return run
 
 
-def beside(lab: Lab, run: Run) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((lab.clips / f"{run.run_id}.json").read_text())
-    return found
-
-
 # ── costs ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -78,67 +63,9 @@ def test_the_history_tells_what_a_clip_did_cost(lab: Lab) -> None:
     assert record.cost.actual_source == "Segmind's request history"
     assert (record.state, record.revision) == (State.COMPLETED, before.revision + 1)
     assert (record.cost.estimate_high, record.clip) == (before.cost.estimate_high, before.clip)
-    eventually(lambda: beside(lab, run)["cost"]["actual"] == 0.3875)
+    eventually(lambda: lab.beside(run)["cost"]["actual"] == 0.3875)
     assert not lab.engines[0].logs()[0].unsettled(0.0)  # so it is not asked again
     assert lab.submits() == 1
-
-
-def test_a_cost_is_written_beside_the_clip_also_where_the_engine_is_stopped_meanwhile(
-    lab: Lab,
-) -> None:
-    engine = lab.engine()
-    lab.sim.fault("history-missing", count=None)
-    run = lab.place(engine)
-    run.wait(60)
-    held, stopping = threading.Event(), threading.Thread(target=engine.stop)
-
-    def stop(row: Row) -> None:
-        # On the loop: every thread that could write is taken before the task that learned the cost
-        # waits for one, and that task is ended.
-        if row.record.cost.actual is not None and not stopping.is_alive():
-            for _ in range(64):
-                asyncio.get_running_loop().run_in_executor(None, held.wait, 20)
-            stopping.start()
-            threading.Timer(0.5, held.set).start()
-
-    engine.listen(run.run_id, stop)
-    lab.sim.clear_faults()
-    eventually(stopping.is_alive)
-    stopping.join(30)
-    with RunLog(lab.log) as log:
-        record = log.get(run.run_id).record
-    assert record.cost.actual == 0.3875
-    assert Record.from_json((lab.clips / f"{run.run_id}.json").read_bytes()) == record
-
-
-def test_what_a_killed_process_left_unwritten_beside_a_clip_is_written_by_the_next(
-    lab: Lab,
-) -> None:
-    first = lab.engine()
-    runs = [lab.place(first, prompt) for prompt in ("a cat", "a dog")]
-    for run in runs:
-        run.wait(60)
-    eventually(lambda: all(beside(lab, run)["cost"]["actual"] for run in runs))
-    first.stop()
-    # As if it had been killed while it wrote: the log tells the cost, the file does not yet.
-    whole = [(lab.clips / f"{run.run_id}.json").read_bytes() for run in runs]
-    before = json.loads(whole[0])
-    before["revision"] -= 1
-    before["cost"]["actual"] = before["cost"]["actual_source"] = None
-    (lab.clips / f"{runs[0].run_id}.json").write_text(json.dumps(before))
-    (lab.clips / f"{runs[1].run_id}.json").unlink()  # by the person, on purpose
-    frames = lab.clips / "frames"
-    frames.mkdir()
-    frame, other = (frames / f".{each}.png.17-0123abcd.tmp" for each in ("0123" * 16, "mine"))
-    halves = [lab.clips / f".{run.run_id}.json.17-0123abcd.tmp" for run in runs]
-    for half in (frame, other, *halves):
-        half.write_text("half of it")
-    lab.settings.ask_history = False  # nobody has to be asked for this
-    lab.engine().logs()
-    eventually(lambda: (lab.clips / f"{runs[0].run_id}.json").read_bytes() == whole[0])
-    eventually(lambda: not any(half.exists() for half in (frame, *halves)))
-    assert other.exists()
-    assert not (lab.clips / f"{runs[1].run_id}.json").exists()
 
 
 def test_a_status_that_tells_the_cost_spares_the_history(lab: Lab) -> None:

@@ -74,6 +74,10 @@ class Round:
         return work
 
     @property
+    def log(self) -> Path:
+        return self.folder / "log" / "runs.sqlite3"
+
+    @property
     def key(self) -> str:
         return f"key-{self.number}-{NO_HISTORY if self.number % 2 else ''}-0123456789"
 
@@ -109,7 +113,7 @@ class Round:
         """Be one process: take over what is there, and ask for some runs."""
         steps.arm(self.folder, self.folder / "trail", number=number)
         engine = replace(self.asked[0] if self.asked else self.work()).engine()
-        if peek_unfinished(self.folder / "log" / "runs.sqlite3"):
+        if peek_unfinished(self.log):
             engine.resume()
         for work in works:
             with suppress(NotBought):
@@ -145,10 +149,9 @@ class Round:
         A history may tell of a lost job in the moment in which the last process has nothing to do any
         more, and ends.
         """
-        log = self.folder / "log" / "runs.sqlite3"
-        if not log.is_file():
+        if not self.log.is_file():
             return False
-        with RunLog(log) as opened:
+        with RunLog(self.log) as opened:
             return any(row.state in RESUMABLE for row in opened.unfinished())
 
     def sync(self, rows: list[Row]) -> None:
@@ -163,9 +166,8 @@ class Round:
     def judge(self) -> list[str]:
         """Bring the notebook up to date, and compare ledger, log and folder."""
         rows: dict[str, list[Row]] = {}
-        log = self.folder / "log" / "runs.sqlite3"
-        if log.is_file():
-            with RunLog(log) as opened:
+        if self.log.is_file():
+            with RunLog(self.log) as opened:
                 for row in opened.recent(10_000):
                     rows.setdefault(row.record.request.prompt, []).append(row)
             self.sync([row for found in rows.values() for row in found])
