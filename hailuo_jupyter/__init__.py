@@ -1,22 +1,25 @@
 """MiniMax Hailuo-02 video from a notebook: ``%load_ext hailuo_jupyter``, then ``%%hailuo``.
 
-Loading imports next to nothing; what a command needs comes with its first use.
+Loading imports next to nothing; what a command needs is imported on first use.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hailuo_jupyter import startup as _startup  # noqa: F401 -- it reads the working directory now
+
 if TYPE_CHECKING:
     from hailuo_jupyter.engine.run import Run
     from hailuo_jupyter.errors import HailuoError
-    from hailuo_jupyter.kernel.comparison import compare
     from hailuo_jupyter.kernel.generate import generate
-    from hailuo_jupyter.kernel.panel.panel import panel
+    from hailuo_jupyter.kernel.join import join
+    from hailuo_jupyter.kernel.panel import panel
+    from hailuo_jupyter.kernel.quote import quote
     from hailuo_jupyter.kernel.rerun import rerun
     from hailuo_jupyter.kernel.runs import runs
-    from hailuo_jupyter.kernel.scene import join
-    from hailuo_jupyter.kernel.sweep.sweep import sweep
+    from hailuo_jupyter.kernel.runs.compare import compare
+    from hailuo_jupyter.kernel.sweep import sweep
 
 __version__ = "0.1.0"
 
@@ -28,6 +31,7 @@ __all__ = [
     "generate",
     "join",
     "panel",
+    "quote",
     "rerun",
     "runs",
     "sweep",
@@ -36,13 +40,14 @@ __all__ = [
 _HOMES = {
     "HailuoError": "hailuo_jupyter.errors",
     "Run": "hailuo_jupyter.engine.run",
-    "compare": "hailuo_jupyter.kernel.comparison",
+    "compare": "hailuo_jupyter.kernel.runs.compare",
     "generate": "hailuo_jupyter.kernel.generate",
-    "join": "hailuo_jupyter.kernel.scene",
-    "panel": "hailuo_jupyter.kernel.panel.panel",
+    "join": "hailuo_jupyter.kernel.join",
+    "panel": "hailuo_jupyter.kernel.panel",
+    "quote": "hailuo_jupyter.kernel.quote",
     "runs": "hailuo_jupyter.kernel.runs",
     "rerun": "hailuo_jupyter.kernel.rerun",
-    "sweep": "hailuo_jupyter.kernel.sweep.sweep",
+    "sweep": "hailuo_jupyter.kernel.sweep",
 }
 
 
@@ -55,25 +60,26 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    # Not the modules and names of this file, which Tab would offer.
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
 
 
 def load_ipython_extension(ip: Any) -> None:
-    """Do ``%load_ext hailuo_jupyter``: IPython calls this."""
+    """Load the extension: IPython calls this for ``%load_ext hailuo_jupyter``."""
     from hailuo_jupyter.kernel.extension import load
 
     load(ip)
 
 
 def unload_ipython_extension(ip: Any) -> None:
-    """Do ``%unload_ext hailuo_jupyter``: IPython calls this."""
+    """Unload the extension: IPython calls this for ``%unload_ext hailuo_jupyter``."""
     from hailuo_jupyter.kernel.extension import unload
 
     unload(ip)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
-    """Do what makes the package a server extension: Jupyter Server calls this."""
+    """Load the server extension: Jupyter Server calls this."""
     from hailuo_jupyter.server_extension import extension_points
 
     return extension_points()

@@ -1,4 +1,4 @@
-"""One tree of exceptions. Each message says what happened, what it means for money and clip, and what to do.
+"""One tree of exceptions. Each message says what happened, what to do, and what it means for money and clip.
 
 ::
 
@@ -9,12 +9,16 @@
     │   └── OptionError
     ├── SettingsError           a setting or an address is wrong, so nothing is sent
     ├── KeyMissing              no key for this provider, so nothing is sent
-    ├── NotBought               an earlier run stands in the way; nothing was sent
-    ├── BudgetExceeded          it would pass a budget; nothing was sent
-    ├── NotConfirmed            a sweep so large needs the person's word; nothing was sent
+    ├── KeyConflict             two places hold different keys, and no choice was made
+    ├── NotBought               an earlier run blocks the purchase; nothing was sent
+    ├── BudgetExceeded          a budget would be exceeded; nothing was sent
+    ├── NotConfirmed            a sweep this large needs confirmation; nothing was sent
     ├── NotSent                 the run waits for the person
-    ├── ProviderError           the provider said no, or could not be understood
+    ├── OwnerStopped            the run belongs to a process that is stopped but has not ended
+    ├── ProviderError           the provider refused, or its answer was not understood
     │   ├── KeyRefused
+    │   ├── WaitsForItsKey      bought with another key than the current one, which does not know it
+    │   ├── Blocked             a firewall, proxy or CDN in front of the provider refused the request
     │   ├── NoCredits
     │   ├── RateLimited
     │   ├── Rejected            refused by the provider's validation
@@ -22,29 +26,40 @@
     │   ├── JobFailed
     │   ├── JobExpired          the provider has forgotten the job or its clip
     │   ├── ProviderDown
-    │   ├── CannotCancel        the provider has no way to stop a job
+    │   ├── CannotCancel        the job cannot be stopped, or has ended
+    │   ├── Cancelled           the job was cancelled at the provider; there is no clip
     │   └── AnswerLost          sent, but no answer came: maybe bought
-    ├── ClipError               the clip could not be fetched or is no video
+    ├── ClipError               the clip could not be fetched or is not a video
     │   └── ClipTooLarge        larger than the setting allows
     ├── DiskError
     │   ├── DiskFull
     │   └── FolderNotWritable
     ├── RunLogError
+    │   └── RecordUnreadable    a run's record is a newer version's, or damaged (also a ValueError)
     ├── RunNotFound
     ├── WaitTimeout             (also a TimeoutError)
     ├── CrateError              an RO-Crate could not be made
-    └── NotebookError           a notebook file could not be read or does not hold what it should
+    └── NotebookError           a notebook file could not be read or has unexpected content
 """
 
 from __future__ import annotations
 
 import errno
+import textwrap
 from typing import Any, ClassVar
 
-from hailuo_jupyter.plain import harmless
+from hailuo_jupyter import redact
+from hailuo_jupyter.formatting import escape_control
 
-#: What every refusal says that happens before anything has left this machine.
-NOTHING_SENT = "Nothing was sent and nothing was paid."
+#: The text of every refusal before anything was sent.
+NOTHING_SENT = "Nothing was sent; no charge."
+
+#: The answer to a page after an unexpected exception.
+INTERNAL_ERROR = "Internal error in hailuo-jupyter; the traceback is in the kernel's log."
+
+#: Maximum characters of a line below a cell. JupyterLab breaks longer ones in the middle of words: in a
+#: window of 1,280 pixels with an open side panel, a line has room for 107.
+LINE = 100
 
 
 class HailuoError(Exception):
@@ -55,30 +70,42 @@ class HailuoError(Exception):
     what
         What happened, as a sentence.
     money
-        What it means for the user's money and clip. Empty where neither is touched.
+        What it means for the user's money and clip. Empty if neither is affected.
     todo
-        What to do next, as a sentence. Empty where nothing can be done.
+        What to do next, as a sentence. Empty if nothing can be done.
+
+    Examples
+    --------
+    >>> from hailuo_jupyter import HailuoError, generate
+    >>> try:
+    ...     generate("A heron lifts off a lake.", "demo", mode="best")
+    ... except HailuoError as error:
+    ...     print(type(error).__name__, error.money)
+    OptionError Nothing was sent; no charge.
     """
 
-    #: Stable name of the kind of error, as the run log and the record hold it.
+    #: Stable name of the kind of error, as stored in the run log and the record.
     code: ClassVar[str] = "error"
 
     def __init__(self, what: str, *, money: str = "", todo: str = "") -> None:
-        # A provider's words and a stranger's file names end on terminals.
-        self.what, self.money, self.todo = map(harmless, (what, money, todo))
+        # Provider messages and foreign file names end up on terminals, and whatever a person
+        # mistyped ends up in a notebook's output: it may be a key.
+        self.what, self.money, self.todo = (
+            escape_control(redact.text(text)) for text in (what, money, todo)
+        )
         parts = (self.what, self.money, self.todo)
         super().__init__(" ".join(part for part in parts if part))
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython one line in place of a traceback of our internals.
+        """Return the lines that IPython shows instead of a traceback of our internals.
 
         IPython calls this hook of an exception (``InteractiveShell.showtraceback``). A real error
         output stays in the file, so that Run All stops.
         """
-        return [f"{type(self).__name__}: {self}"]
+        return below_cell(f"{type(self).__name__}: {self.what}", self.todo, self.money)
 
     def as_problem(self) -> dict[str, str]:
-        """Give the form in which the run log and the record keep this error."""
+        """Return the form in which the run log and the record store this error."""
         return {"code": self.code, "what": self.what, "money": self.money, "todo": self.todo}
 
 
@@ -89,7 +116,7 @@ class RequestError(HailuoError):
 
 
 class PromptError(RequestError):
-    """The prompt is empty, too long or holds what no provider can take."""
+    """The prompt is empty, too long or contains what no provider accepts."""
 
     code = "prompt"
 
@@ -118,20 +145,26 @@ class KeyMissing(HailuoError):
     code = "key_missing"
 
 
+class KeyConflict(HailuoError):
+    """The folder's ``.env`` and the keyring hold different keys, so nothing is sent."""
+
+    code = "key_conflict"
+
+
 class NotBought(HailuoError):
-    """An earlier run of this request stands in the way; nothing was sent."""
+    """An earlier run of this request blocks the purchase; nothing was sent."""
 
     code = "not_bought"
 
 
 class BudgetExceeded(HailuoError):
-    """It would pass a budget that the person has set; nothing was sent."""
+    """It would exceed a budget that the person has set; nothing was sent."""
 
     code = "budget"
 
 
 class NotConfirmed(HailuoError):
-    """A sweep of this size is sent only when the person has said so; nothing was sent."""
+    """A sweep of this size is sent only after confirmation; nothing was sent."""
 
     code = "not_confirmed"
 
@@ -142,8 +175,14 @@ class NotSent(HailuoError):
     code = "not_sent"
 
 
+class OwnerStopped(HailuoError):
+    """The run belongs to a process that is stopped but has not ended."""
+
+    code = "owner_stopped"
+
+
 class ProviderError(HailuoError):
-    """The provider said no, or could not be understood."""
+    """The provider refused, or its answer was not understood."""
 
     code = "provider"
 
@@ -154,14 +193,26 @@ class KeyRefused(ProviderError):
     code = "key_refused"
 
 
+class WaitsForItsKey(ProviderError):
+    """The run was bought with another key, or with an unknown one."""
+
+    code = "waits_for_its_key"
+
+
+class Blocked(ProviderError):
+    """A firewall, proxy or CDN in front of the provider refused the request."""
+
+    code = "blocked"
+
+
 class NoCredits(ProviderError):
-    """The account has not enough credits."""
+    """The account does not have enough credits."""
 
     code = "no_credits"
 
 
 class RateLimited(ProviderError):
-    """The provider wants fewer requests a minute."""
+    """The provider accepts fewer requests per minute."""
 
     code = "rate_limited"
 
@@ -197,9 +248,15 @@ class ProviderDown(ProviderError):
 
 
 class CannotCancel(ProviderError):
-    """The provider has no way to stop a job that it has accepted."""
+    """The provider has no way to stop a job that it has accepted, or the job has ended."""
 
     code = "cannot_cancel"
+
+
+class Cancelled(ProviderError):
+    """The job was cancelled at the provider, so there is no clip."""
+
+    code = "cancelled"
 
 
 class AnswerLost(ProviderError):
@@ -209,13 +266,13 @@ class AnswerLost(ProviderError):
 
 
 class ClipError(HailuoError):
-    """The clip could not be fetched, or what came is no video."""
+    """The clip could not be fetched, or the data is not a video."""
 
     code = "clip"
 
 
 class ClipTooLarge(ClipError):
-    """What stands in the clip's place is larger than `Hailuo.max_clip_gb` allows."""
+    """The file at the clip's link is larger than `Hailuo.max_clip_gb` allows."""
 
     code = "clip_too_large"
 
@@ -233,7 +290,7 @@ class DiskFull(DiskError):
 
 
 class FolderNotWritable(DiskError):
-    """The output folder does not take files."""
+    """The output folder is not writable."""
 
     code = "folder_not_writable"
 
@@ -244,6 +301,12 @@ class RunLogError(HailuoError):
     code = "run_log"
 
 
+class RecordUnreadable(RunLogError, ValueError):
+    """The record of a run in the log cannot be read: a newer version wrote it, or it is damaged."""
+
+    code = "record_unreadable"
+
+
 class RunNotFound(HailuoError):
     """No run with this id is in the log."""
 
@@ -251,13 +314,13 @@ class RunNotFound(HailuoError):
 
 
 class WaitTimeout(HailuoError, TimeoutError):
-    """The waiting ended before the run did; the run goes on."""
+    """The wait ended before the run did; the run continues."""
 
     code = "wait_timeout"
 
 
 class NotebookError(HailuoError):
-    """A notebook file could not be read, or does not hold what it should."""
+    """A notebook file could not be read, or has unexpected content."""
 
     code = "notebook"
 
@@ -268,8 +331,25 @@ class CrateError(HailuoError):
     code = "crate"
 
 
+def below_cell(*parts: str) -> list[str]:
+    """Return a message as lines for display below a cell.
+
+    Parameters
+    ----------
+    parts
+        Each begins a new line, and is wrapped between words if longer than `LINE`. Empty ones
+        are left out.
+    """
+    return [
+        line
+        for part in parts
+        for text in part.splitlines()
+        for line in textwrap.wrap(text, LINE, break_long_words=False, break_on_hyphens=False)
+    ]
+
+
 def unwritten(error: OSError) -> type[DiskError]:
-    """Give the kind of error for a file that could not be written: no room, or no right to."""
+    """Return the kind of error for a file that could not be written: no space, or no permission."""
     return DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else FolderNotWritable
 
 
@@ -281,7 +361,7 @@ def _tree(cls: type[HailuoError]) -> dict[str, type[HailuoError]]:
 
 
 def from_problem(problem: dict[str, Any]) -> HailuoError:
-    """Build the exception that `HailuoError.as_problem` wrote down.
+    """Build the exception that `HailuoError.as_problem` stored.
 
     Parameters
     ----------

@@ -1,28 +1,47 @@
-"""Clips: is it a whole video, what is it really, and pictures from it. PyAV is here and in `splice`.
+"""Clips: is it a whole video, what is it really, and pictures from it.
 
 What a record says about a clip is read from the file, never taken from what was promised.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hailuo_jupyter import path_hints
+from hailuo_jupyter.container import Container, NoContainer, look
 from hailuo_jupyter.errors import ClipError
+from hailuo_jupyter.files import file_sha256
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from PIL import Image
 
-_QUALITIES = (75, 60, 45, 30, 20)
-_MONEY = "A finished clip is paid for, and fetching it again is free while the provider keeps it."
+#: Most pixels of a clip's picture, a little more than 4K. Each takes 1.5 to 8 bytes, and
+#: a decoder keeps up to 16 pictures beside those that its threads work on.
+MAX_PIXELS = 4096 * 2304
+
+#: Threads of a decoder; each holds a picture of its own.
+_THREADS = 2
+
+#: Most pictures decoded to find the last one: two minutes of 60 in a second.
+_MOST_DECODED = 7200
+
+#: Seconds by which a header's and the packets' count may differ, since each is rounded.
+_ROUNDED_S = 0.01
+
+_QUALITIES = range(75, 15, -5)
+_MONEY = (
+    "A finished clip is paid for, and downloading it again is free while the provider keeps it."
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,8 @@ class ClipFacts:
         FFmpeg's short name, e.g. ``"h264"``.
     bytes, sha256
         Of the file.
+    suffix
+        What the file's name should end in, by the kind of file it is: ``".mp4"``.
     """
 
     width: int
@@ -53,17 +74,20 @@ class ClipFacts:
     codec: str
     bytes: int
     sha256: str
+    suffix: str = ".mp4"
 
     def as_clip(self, path: str) -> dict[str, Any]:
-        """Give the record's ``clip``, for a file of this path relative to the output folder."""
-        return {"path": path, **asdict(self)}
+        """Return the record's ``clip``, for a file of this path relative to the output folder."""
+        facts = asdict(self)
+        del facts["suffix"]
+        return {"path": path, **facts}
 
 
 def examine(path: Path, *, sha256: str | None = None) -> ClipFacts:
-    """Check that a file is a whole MP4 video, and give its facts. Blocks while it reads.
+    """Check that a file is a whole video, and give its facts. Blocks while it reads.
 
     The first and the last frame are decoded, and no promised byte may be missing: a download that
-    was cut off often opens well.
+    was cut off often opens well. Bytes behind the end of the video are ignored.
 
     Parameters
     ----------
@@ -75,28 +99,35 @@ def examine(path: Path, *, sha256: str | None = None) -> ClipFacts:
     Raises
     ------
     ClipError
-        If it is missing, no MP4, has no video, or is cut off.
+        If it is missing, no video, is cut off, or has more pixels than are decoded here.
     """
-    with opened(path) as (container, stream):
-        _check_whole(path)
+    with _read(path) as (kind, container, stream):
+        size = path.stat().st_size
+        if kind.needed > size:
+            raise _broken(
+                path, f"is truncated: {kind.needed - size} of its {kind.needed} bytes are missing"
+            )
         first = next(_frames(container, stream, 0.0), None)
         if first is None or _last(container, stream) is None:
-            raise _broken(path, "has no frame that can be decoded")
+            raise _broken(path, "has no decodable frame")
+        if not kind.ends:
+            _check_end(path, kind, container, stream)
         rate = stream.average_rate or stream.guessed_rate
         return ClipFacts(
             width=first.width,
             height=first.height,
             fps=float(rate or 0),
             frames=stream.frames or None,
-            duration_s=_duration_s(stream),
+            duration_s=_duration_s(container, stream),
             codec=stream.codec_context.name,
-            bytes=path.stat().st_size,
-            sha256=sha256 or _sha256(path),
+            bytes=size,
+            sha256=sha256 or file_sha256(path),
+            suffix=kind.suffix,
         )
 
 
 def frame_at(path: Path, seconds: float | Literal["first", "last"]) -> Image.Image:
-    """Give the picture that a clip shows at a time. Blocks while it decodes.
+    """Return the picture that a clip shows at a time. Blocks while it decodes.
 
     Parameters
     ----------
@@ -114,7 +145,7 @@ def frame_at(path: Path, seconds: float | Literal["first", "last"]) -> Image.Ima
 
 
 def still(path: Path, seconds: float | str) -> tuple[Image.Image, float]:
-    """Give the picture that a clip shows at a time, and when it begins to show it, in seconds.
+    """Return the picture that a clip shows at a time, and when it begins to show it, in seconds.
 
     Parameters
     ----------
@@ -132,21 +163,21 @@ def still(path: Path, seconds: float | str) -> tuple[Image.Image, float]:
         elif seconds == "first":
             found = next(_frames(container, stream, 0.0), None)
         else:
-            seconds, length = float(seconds), _duration_s(stream)
+            seconds, length = float(seconds), _duration_s(container, stream)
             if not 0 <= seconds <= length:
                 raise ClipError(
-                    f"{path.name} has no picture at {seconds:g} s; it is {length:.2f} s long.",
+                    f"{path.name} has no frame at {seconds:g} s; it is {length:.2f} s long.",
                     todo=f"Choose a time from 0 to {length:.2f}, or 'first' or 'last'.",
                 )
             found = _shown_at(container, stream, seconds)
         if found is None:
-            raise _broken(path, "has no frame that can be decoded")
+            raise _broken(path, "has no decodable frame")
         picture: Image.Image = found.to_image()  # type: ignore[no-untyped-call]
         return picture, _time_s(found, stream)
 
 
-def poster(path: Path, *, width: int = 320, max_bytes: int = 5000) -> bytes:
-    """Give a small JPEG of a clip, for the notebook to show before the clip is played.
+def poster(path: Path, *, width: int = 480, max_bytes: int = 9000) -> bytes:
+    """Return a small JPEG of a clip, for the notebook to show before the clip is played.
 
     Parameters
     ----------
@@ -164,9 +195,29 @@ def poster(path: Path, *, width: int = 320, max_bytes: int = 5000) -> bytes:
     ValueError
         If not even the smallest picture fits into `max_bytes`.
     """
-    with opened(path) as (_, stream):
-        tenth = _duration_s(stream) / 10
-    picture = frame_at(path, tenth).convert("RGB")
+    with opened(path) as (container, stream):
+        tenth = _duration_s(container, stream) / 10
+    return small_jpeg(frame_at(path, tenth), width=width, max_bytes=max_bytes)
+
+
+def small_jpeg(picture: Image.Image, *, width: int, max_bytes: int) -> bytes:
+    """Return a small JPEG of a picture.
+
+    Parameters
+    ----------
+    picture
+        Any picture.
+    width
+        Pixels, never more than it has; less where `max_bytes` demands it.
+    max_bytes
+        Most bytes of the JPEG.
+
+    Raises
+    ------
+    ValueError
+        If not even the smallest picture fits into `max_bytes`.
+    """
+    picture = picture.convert("RGB")
     wide = min(width, picture.width)
     while wide >= 1:
         small = picture.resize((wide, max(1, round(picture.height * wide / picture.width))))
@@ -176,7 +227,7 @@ def poster(path: Path, *, width: int = 320, max_bytes: int = 5000) -> bytes:
             if out.tell() <= max_bytes:
                 return out.getvalue()
         wide = wide * 3 // 4
-    raise ValueError(f"no JPEG has as few as {max_bytes} bytes")
+    raise ValueError(f"a JPEG cannot be as small as {max_bytes} bytes")
 
 
 @contextmanager
@@ -191,78 +242,99 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     Raises
     ------
     ClipError
-        If it is missing, no MP4, or has no video; and for whatever is wrong while it is read.
+        If it is missing, no video of a known kind, or has too many pixels; and for whatever is wrong
+        while it is read.
     """
+    with _read(path) as (_, container, stream):
+        yield container, stream
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[tuple[Container, InputContainer, VideoStream]]:
     import av
 
+    limits = {"max_pixels": str(MAX_PIXELS)}
     try:
+        kind = look(path)
         # The demuxer is named, since a playlist or script in a clip's place could make FFmpeg open
         # other files or addresses.
-        with av.open(str(path), mode="r", format="mp4") as container:
+        with av.open(str(path), mode="r", format=kind.demuxer, options=limits) as container:
             if not container.streams.video:
                 raise _broken(path, "has no video")
             stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            yield container, stream
+            codec: VideoCodecContext | None = stream.codec_context
+            if codec is None:
+                raise _broken(path, "uses an unknown encoding")
+            if codec.width * codec.height > MAX_PIXELS:
+                raise _broken(
+                    path,
+                    f"has {codec.width} x {codec.height} pixels, which is too large to check",
+                )
+            codec.options = limits
+            codec.thread_type, codec.thread_count = "AUTO", _THREADS
+            yield kind, container, stream
     except ClipError:
         raise
     except FileNotFoundError as error:
         raise ClipError(
-            f"There is no file {path.name}.", money=_MONEY, todo="Fetch it again."
+            f"File not found: {path.name}.",
+            money=_MONEY,
+            todo=path_hints.hint(path, Path()) or "Download it again.",
         ) from error
+    except NoContainer as error:
+        raise _broken(path, str(error)) from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not readable"
-        raise _broken(path, f"is no MP4 video that can be read ({why})") from error
+        raise _broken(path, f"is not a readable video ({why})") from error
 
 
 def _broken(path: Path, how: str) -> ClipError:
-    return ClipError(f"{path.name} {how}.", money=_MONEY, todo="Fetch it again.")
+    return ClipError(f"{path.name} {how}.", money=_MONEY, todo="Download it again.")
 
 
-def _duration_s(stream: VideoStream) -> float:
-    """Give the stream's length in seconds, 0 where the file does not say."""
-    return float((stream.duration or 0) * (stream.time_base or 0))
+def _duration_s(container: InputContainer, stream: VideoStream) -> float:
+    """Return the stream's length in seconds, 0 where the file does not say."""
+    if stream.duration is None:  # Matroska tells that of the file
+        return (container.duration or 0) / 1e6
+    return float(stream.duration * (stream.time_base or 0))
 
 
 def _time_s(frame: VideoFrame, stream: VideoStream) -> float:
-    """Give when a frame is shown, in seconds from the start of the clip."""
+    """Return when a frame is shown, in seconds from the start of the clip."""
     return float(((frame.pts or 0) - (stream.start_time or 0)) * (stream.time_base or 0))
 
 
-def _check_whole(path: Path) -> None:
-    """Check that the file has every byte its boxes promise.
-
-    An MP4 is a row of boxes, each headed by its length in 4 bytes (or, if that is 1, in 8 bytes
-    after the name; if 0, up to the end of the file) and a name of 4 bytes: ISO/IEC 14496-12, 4.2.
-    FFmpeg itself forgives a missing end.
-    """
-    end = path.stat().st_size
-    place = 0
-    with path.open("rb") as file:
-        while place + 8 <= end:
-            file.seek(place)
-            header = file.read(16)
-            length = int.from_bytes(header[:4])
-            if length == 1:
-                length = int.from_bytes(header[8:16])
-            if length < 8:
-                return
-            place += length
-    if place > end:
-        raise _broken(path, f"is cut off: {place - end} of its {place} bytes are missing")
+def _check_end(path: Path, kind: Container, container: InputContainer, stream: VideoStream) -> None:
+    """Refuse what was written piece by piece unless its header shows that no piece is missing."""
+    if kind.seconds is None:
+        raise _broken(path, "may be truncated: it does not show where it ends")
+    _seek(container, stream, 0.0)
+    ends = [
+        packet.pts + (packet.duration or 0)
+        for packet in container.demux(stream)
+        if packet.pts is not None
+    ]
+    ticks = max(ends, default=0) - (stream.start_time or 0)
+    reached = float(ticks * (stream.time_base or 0))
+    if reached < kind.seconds - _ROUNDED_S:
+        raise _broken(path, f"is truncated: it ends after {reached:.2f} of {kind.seconds:.2f} s")
 
 
 def _frames(container: InputContainer, stream: VideoStream, seconds: float) -> Iterator[VideoFrame]:
     """Decode from the last key frame at or before a time to the end."""
     if seconds > 0:  # FFmpeg refuses to seek where there is nothing at all.
-        ticks = (stream.start_time or 0) + int(seconds / (stream.time_base or 1))
-        container.seek(ticks, stream=stream, backward=True)
+        _seek(container, stream, seconds)
     yield from container.decode(stream)
+
+
+def _seek(container: InputContainer, stream: VideoStream, seconds: float) -> None:
+    ticks = (stream.start_time or 0) + int(seconds / (stream.time_base or 1))
+    container.seek(ticks, stream=stream, backward=True)
 
 
 def _last(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
     last = None
-    for last in _frames(container, stream, _duration_s(stream)):  # noqa: B007
+    for last in islice(_frames(container, stream, _duration_s(container, stream)), _MOST_DECODED):  # noqa: B007
         pass
     return last
 
@@ -274,8 +346,3 @@ def _shown_at(container: InputContainer, stream: VideoStream, seconds: float) ->
             break
         shown = frame
     return shown
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

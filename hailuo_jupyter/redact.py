@@ -1,7 +1,7 @@
-"""Take out what must never be seen: keys, authorization headers, signatures of links.
+"""Redact secrets: keys, authorization headers, signatures of links.
 
-Everything here can be applied twice without further change, never raises, and would rather take
-out too much than too little: a lost query string costs a look at the provider's page, a leaked key
+Everything here is idempotent, never raises, and removes
+too much rather than too little: a lost query string costs a visit to the provider's page, a leaked key
 costs money.
 """
 
@@ -14,39 +14,24 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-#: What stands in the place of something taken out.
-MARK = "[redacted]"
+from hailuo_jupyter import links
+from hailuo_jupyter.links import MARK
 
-#: Shorter strings are words rather than keys: taking them out would make messages unreadable.
+#: Shorter strings are words rather than keys: removing them would make messages unreadable.
 SHORTEST_SECRET = 8
 
-#: What was done to texts of up to so many characters is remembered.
+#: Results for texts of up to this many characters are cached.
 _SHORT = 256
 
 # Without a lock, which a fork could inherit locked: adding and copying are atomic.
-_secrets: set[str] = set()
+_secrets: set[_Secret] = set()
 
-# When a signed link ends is no secret, and a person needs it. Only values of these forms pass.
-_MOMENT = r"[0-9]{8}T[0-9]{6}Z"
-_EXPIRY = {
-    "expires": ("Expires", r"[0-9]{9,13}"),
-    "x-amz-date": ("X-Amz-Date", _MOMENT),
-    "x-amz-expires": ("X-Amz-Expires", r"[0-9]{1,7}"),
-    "x-goog-date": ("X-Goog-Date", _MOMENT),
-    "x-goog-expires": ("X-Goog-Expires", r"[0-9]{1,7}"),
-    "se": ("se", r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?Z)?"),
-}
-
-_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+:[0-9a-f:.]*")
-# A JSON text may carry its slashes escaped.
-_LINK = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>`]+", re.IGNORECASE)
 _DATA_URI = re.compile(
     r"(data:[\w.+/-]*(?:;[\w=.-]+)*;base64,)([A-Za-z0-9+/_=%-]+|\[[0-9]+ bytes\])", re.IGNORECASE
 )
 
-# Between a name and its value: `name: value`, `"name": "value"`, and the pair (b'name', b'value')
+# The separator of a name and its value: `name: value`, `"name": "value"`, and the pair (b'name', b'value')
 # of httpcore's debug lines.
 _BETWEEN = r"(?:[\\\"']*\s*[:=]\s*(?:b?[\\\"']+)?|[\"']\s*,\s*b?[\"'])"
 _NOT_YET = r"(?!b?[\\\"']*\[redacted\])"
@@ -62,9 +47,7 @@ _ONE_WORD = re.compile(
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-_KEY_FORMS = re.compile(r"\bSG_[A-Za-z0-9]{8,}|\bsk-[A-Za-z0-9_-]{16,}")
-
-#: What stands for characters that are not shown; more of them than this change nothing.
+#: Characters that mask others; a longer row of them makes no difference.
 _MASK = r"(?:\*{2,64}|\.{3,64}|…{1,64}|•{2,64}|[xX]{4,64})"
 _SHORTEST_END = 4
 
@@ -78,41 +61,71 @@ _SECRET_FIELDS = frozenset(
 
 
 def register(secret: str) -> None:
-    """Make every later `text` and `json` of this process take out a secret.
+    """Make every later `text` and `json` of this process remove a secret.
 
     Parameters
     ----------
     secret
-        A key that is in use. Ignored if shorter than `SHORTEST_SECRET` characters, or if it is a
+        A key in use. Ignored if shorter than `SHORTEST_SECRET` characters, or if it is a
         part of `MARK` itself.
     """
     if _usable(secret):
-        _secrets.add(secret)
+        _secrets.add(_Secret(secret))
 
 
 def link(url: str) -> str:
-    """Cut a link to scheme, host and path, and when it expires.
+    """Shorten a link to scheme, host, path and expiry.
 
     Parameters
     ----------
     url
-        Any text; only http(s) links and ``data:`` URIs are understood.
+        Any text; only links with a host (``https``, ``wss``, ``gs``, …) and ``data:`` URIs are understood.
 
     Returns
     -------
     str
-        As in ``https://host/clip.mp4?Expires=1750446300``. `MARK` for what is no http(s) link. A
-        ``data:`` URI keeps its type and tells its size in bytes.
+        As in ``https://host/clip.mp4?Expires=1750446300``, with `MARK` in place of tokens in the path.
+        `MARK` if it is not a link. A ``data:`` URI keeps its type and shows its size in bytes.
     """
     if not url:
         return ""
     if _DATA_URI.match(url):
         return text(url)
-    return _settled(url, _cut, ())
+    return _settled(url, links.cut, ())
+
+
+def media_link(url: str) -> str:
+    """Return a link to a clip for log and sidecar: complete, unless it is signed.
+
+    A link without a signature still leads to the clip when the provider has forgotten the job.
+
+    Parameters
+    ----------
+    url
+        An http(s) link.
+
+    Returns
+    -------
+    str
+        The link without fragment and credentials, or the result of `link` if a parameter of its query
+        has a secret's name, or looks like a secret.
+    """
+    return _settled(url, links.whole_unless_signed, ())
+
+
+def host_and_name(url: str) -> str:
+    """Return the part of a link that a notebook may show to anyone: ``https://host/…/clip.mp4``.
+
+    Parameters
+    ----------
+    url
+        An http(s) link; anything else becomes `MARK`.
+    """
+    return _settled(url, links.host_and_name, ())
 
 
 def text(value: str, secrets: Iterable[str] = ()) -> str:
-    """Take out of a text what must not be seen.
+    """Remove secrets from a text.
 
     Parameters
     ----------
@@ -120,7 +133,7 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
         Any text: a message, a log line, an answer's body.
     secrets
         Further secrets besides the registered ones, of `SHORTEST_SECRET` characters or more. Each
-        is found as it stands, percent-encoded, JSON-escaped, and inside base64.
+        is found literally, percent-encoded, JSON-escaped, and inside base64.
 
     Returns
     -------
@@ -132,7 +145,7 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
 
 
 def json(value: Any) -> Any:
-    """Copy a JSON value and take out what must not be seen.
+    """Copy a JSON value without its secrets.
 
     Parameters
     ----------
@@ -149,7 +162,7 @@ def json(value: Any) -> Any:
 
 
 class RedactingFilter(logging.Filter):
-    """A log filter that lets every record pass, its message, arguments and traceback redacted."""
+    """A log filter that passes every record, with its message, arguments and traceback redacted."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact one record in place; always True."""
@@ -162,16 +175,16 @@ class RedactingFilter(logging.Filter):
             message = f"{record.msg} {record.args}"
         record.msg, record.args = text(message), None
         if record.exc_info and not record.exc_text:
-            # A Formatter uses this text where it is there, in place of making its own.
+            # A Formatter uses this text if present, instead of formatting its own.
             record.exc_text = text(logging.Formatter().formatException(record.exc_info))
         return True
 
 
 def install() -> None:
-    """Put a `RedactingFilter` on the loggers of httpx, httpcore and this package; may be repeated.
+    """Add a `RedactingFilter` to the loggers of httpx, httpcore and this package; may be repeated.
 
-    A logger's filter does not see what its children log, so each child is given one too: those that
-    httpcore is known to use, and every one that exists by now.
+    A logger's filter does not see what its children log, so each child gets one too: those that
+    httpcore is known to use, and all existing ones.
     """
     roots = ("httpx", "httpcore", "hailuo_jupyter")
     names = {
@@ -189,24 +202,20 @@ def install() -> None:
             logger.addFilter(RedactingFilter())
 
 
-def _usable(secret: str) -> bool:
-    return len(secret) >= SHORTEST_SECRET and secret not in MARK
-
-
 def _settled(value: str, by_form: Callable[[str], str], secrets: Iterable[str]) -> str:
-    known = _secrets.union(filter(_usable, secrets))
-    longest_first = tuple(sorted(known, key=lambda each: (-len(each), each)))
-    # A record's texts are looked at again at each of its changes.
+    all_secrets = _secrets.union(map(_Secret, filter(_usable, secrets)))
+    longest_first = tuple(sorted(all_secrets))
+    # A record's texts are redacted again at each of its changes.
     settle = _remembered if len(value) <= _SHORT else _settle
     return settle(value, by_form, longest_first)
 
 
-def _settle(value: str, by_form: Callable[[str], str], longest_first: tuple[str, ...]) -> str:
-    # What was taken out can, with its neighbours, look like something to take out. Going on until
-    # nothing changes makes the outcome safe and the function idempotent by construction.
+def _settle(value: str, by_form: Callable[[str], str], secrets: tuple[_Secret, ...]) -> str:
+    # A replacement can, with the text around it, look like a new secret. Repeating until
+    # nothing changes makes the result safe and the function idempotent by construction.
     for _ in range(8):
         before = value
-        value = _without(by_form(_without(value, longest_first)), longest_first)
+        value = _without(by_form(_without(value, secrets)), secrets)
         if value == before:
             return value
     return MARK
@@ -215,29 +224,71 @@ def _settle(value: str, by_form: Callable[[str], str], longest_first: tuple[str,
 _remembered = lru_cache(maxsize=2048)(_settle)
 
 
-def _without(value: str, secrets: Iterable[str]) -> str:
+def _without(value: str, secrets: Iterable[_Secret]) -> str:
     for secret in secrets:
-        value = _pattern(secret).sub(MARK, value)
-        if any(part in value for part in _parts(secret)):
-            value = _part_pattern(secret).sub(MARK, value)
+        value = secret.removed_from(value)
     return value
 
 
-@lru_cache(maxsize=64)
+def _usable(secret: str) -> bool:
+    return len(secret) >= SHORTEST_SECRET and secret not in MARK
+
+
+class _Secret:
+    """A secret, with the patterns that find it.
+
+    Its repr does not show it: an error may pass through here, and a tool that shows its traceback may show
+    local variables too.
+    """
+
+    __slots__ = ("_part", "_parts", "_value", "_whole")
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        self._whole: re.Pattern[str] | None = None
+        self._part: re.Pattern[str] | None = None
+        self._parts: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __lt__(self, other: _Secret) -> bool:
+        """Sort the longest first: one may be a part of another."""
+        return (-len(self._value), self._value) < (-len(other._value), other._value)
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def removed_from(self, value: str) -> str:
+        """Return a text with `MARK` in place of the secret and its parts."""
+        if self._whole is None or self._part is None:
+            self._parts = _parts(self._value)
+            self._whole, self._part = _pattern(self._value), _part_pattern(self._value)
+        value = self._whole.sub(MARK, value)
+        if any(part in value for part in self._parts):
+            value = self._part.sub(MARK, value)
+        return value
+
+
 def _parts(secret: str) -> tuple[str, ...]:
-    """Give what of a secret is looked for before any slower search: its parts, its ends."""
+    """Return the texts of a secret for a fast search before any slower one: its parts, its ends."""
     whole = len(secret) - SHORTEST_SECRET + 1
-    parts = {secret[at : at + SHORTEST_SECRET] for at in range(whole)}
+    parts = {secret[start : start + SHORTEST_SECRET] for start in range(whole)}
     return (*parts, secret[:_SHORTEST_END], secret[-_SHORTEST_END:])
 
 
-@lru_cache(maxsize=64)
 def _part_pattern(secret: str) -> re.Pattern[str]:
-    """Match a part as long as a secret has to be, or an end of it beside the signs of a mask.
+    """Match a part as long as a secret has to be, or an end of it next to mask characters.
 
     Providers answer with the key that they refuse, masked: its first eight characters and stars.
     """
-    parts = [secret[at : at + SHORTEST_SECRET] for at in range(len(secret) - SHORTEST_SECRET + 1)]
+    parts = [
+        secret[start : start + SHORTEST_SECRET]
+        for start in range(len(secret) - SHORTEST_SECRET + 1)
+    ]
     lengths = range(SHORTEST_SECRET, _SHORTEST_END - 1, -1)
     begins = "|".join(re.escape(secret[:length]) for length in lengths)
     ends = "|".join(re.escape(secret[-length:]) for length in lengths)
@@ -250,11 +301,14 @@ def _part_pattern(secret: str) -> re.Pattern[str]:
 
 def _by_form(value: str) -> str:
     value = _DATA_URI.sub(_size_of_data, value)
-    value = _LINK.sub(_link_in_text, value)
+    value = links.LINK.sub(links.cut_in_text, value)
+    value = links.ENCODED_LINK.sub(links.cut_encoded, value)
+    value = links.PARAMETER.sub(rf"\1{MARK}", value)
+    value = links.WEB_TOKEN.sub(MARK, value)
     value = _WHOLE_LINE.sub(rf"\1\2{MARK}", value)
     value = _ONE_WORD.sub(rf"\1\2{MARK}", value)
     value = _BEARER.sub(rf"\1{MARK}", value)
-    return _KEY_FORMS.sub(MARK, value)
+    return links.KEY_FORMS.sub(MARK, value)
 
 
 def _size_of_data(found: re.Match[str]) -> str:
@@ -263,33 +317,8 @@ def _size_of_data(found: re.Match[str]) -> str:
     return f"{found[1]}[{len(found[2].rstrip('=')) * 3 // 4} bytes]"
 
 
-def _link_in_text(found: re.Match[str]) -> str:
-    url = found[0].rstrip(".,;:!?)]}\\")
-    return _cut(url.replace("\\/", "/")) + found[0][len(url) :]
-
-
-def _cut(url: str) -> str:
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname or "", parts.port
-        asked = parse_qsl(parts.query)
-    except ValueError:
-        return MARK
-    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
-        return MARK
-    place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port is not None else "")
-    ends: dict[str, str] = {}
-    for name, value in asked:
-        shown, form = _EXPIRY.get(name.lower(), ("", ""))
-        if shown and re.fullmatch(form, value):
-            ends.setdefault(shown, value)
-    query = "&".join(f"{name}={value}" for name, value in ends.items())
-    return f"{parts.scheme}://{place}{parts.path.rstrip()}" + (f"?{query}" if query else "")
-
-
-@lru_cache(maxsize=64)
 def _pattern(secret: str) -> re.Pattern[str]:
-    """Match a secret as it stands, percent- or JSON-escaped in any mixture, or inside base64."""
+    """Match a secret literally, percent- or JSON-escaped in any mixture, or inside base64."""
     return re.compile("|".join(["".join(map(_one_character, secret)), *_in_base64(secret)]))
 
 
@@ -307,7 +336,7 @@ def _in_base64(secret: str) -> Iterable[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     also = {"+": r"(?:[+-]|%2[Bb])", "/": r"(?:[/_]|%2[Ff])"}
     for shift in range(3):
-        # The characters that the secret alone decides; those beside them hold bits of neighbours.
+        # The characters that depend on the secret alone; adjacent ones contain other bits.
         inner = base64.b64encode(b"\0" * shift + raw).decode()[
             -(-shift * 8 // 6) : (shift + len(raw)) * 8 // 6
         ]
@@ -322,7 +351,7 @@ def _json_copy(value: Any, *, secret: bool) -> Any:
         copy: dict[Any, Any] = {}
         for name, inner in value.items():
             shown = text(name) if isinstance(name, str) else name
-            while shown in copy:  # two names that differed in a secret only stay two
+            while shown in copy:  # two names that differed only in a secret stay two
                 shown = f"{shown}*"
             hidden = secret or str(name).lower().replace("-", "_") in _SECRET_FIELDS
             copy[shown] = _json_copy(inner, secret=hidden)

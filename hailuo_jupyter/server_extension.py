@@ -1,17 +1,16 @@
 """The Jupyter Server extension: the server finishes runs whose kernel is gone.
 
-A kernel that dies, or is shut down, with runs in flight leaves them in the run log. The server looks
-there every few seconds, on a thread of its own, and goes on with those whose key it can read without
-the kernel: from its own environment or the keyring. A ``.env`` file it reads nowhere: there it is a
-person's act, running a cell in its folder, that makes the file count, and nobody has said so of the
-folders below a server. What needs such a key, or one that only the kernel's memory had, is left for
-the next kernel or for ``jupyter hailuo collect`` and called "waiting for a key".
+A kernel that dies, or is shut down, with active runs leaves them in the run log. The server checks the log
+every few seconds, on its own thread, and continues those whose key it can read without the kernel: from its
+own environment or the keyring. It never reads a ``.env`` file: such a file only counts when a person runs a
+cell in its folder, and no one has done that for the folders below a server. Runs that need such a key, or one
+that only the kernel's memory had, are left for the next kernel or for ``jupyter hailuo collect`` and shown as
+"waiting for a key".
 
-A kernel that is started again is given a moment to take its runs itself: its key, its settings and
-its words are better. What the server has taken by then stays with it; the kernel learns from the log
-how the run does, as of any run that another process watches, and shows it. The settings are those of
-the server's configuration and environment; a run log that is named in ``ipython_config.py`` alone is
-not known here.
+A restarted kernel has some time to claim its runs itself, since it has their key and settings, and shows
+better messages. Runs that the server has claimed by then stay with it; the kernel reads their progress from
+the log, as for any run that another process owns, and shows it. The settings are those of the server's
+configuration and environment; a run log that is set only in ``ipython_config.py`` is unknown here.
 """
 
 from __future__ import annotations
@@ -22,38 +21,40 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from jupyter_server.base.handlers import path_regex
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.nbconvert.handlers import NbconvertFileHandler
 
 from hailuo_jupyter import redact
 from hailuo_jupyter.collector import Collector
 from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.runlog import Owner
-from hailuo_jupyter.runlog.look import server_mark
-from hailuo_jupyter.settings import Hailuo
+from hailuo_jupyter.runlog.inspect import server_mark
+from hailuo_jupyter.settings import Hailuo, refusals, without
 from hailuo_jupyter.states import SETTLED
 
 if TYPE_CHECKING:
     from hailuo_jupyter.engine.engine import Engine
 
-#: Seconds between looks at the logs.
+#: Seconds between checks of the logs.
 LOOK_S = 3.0
 
-#: Seconds for which an orphaned run is left to its kernel: Restart and Run All takes some five.
+#: Seconds for which an orphaned run is left to its kernel: Restart and Run All takes about five.
 GRACE_S = 10.0
 
-#: Seconds that the server's end waits for the engine's; what is not done by then is in the log.
+#: Seconds that the server's shutdown waits for the engine's; the rest stays in the log.
 _END_S = 12.0
 
 
 class Keeper:
-    """A collector on a thread of its own.
+    """A collector on its own thread.
 
     Parameters
     ----------
     settings
-        Tell where the logs lie.
+        Contain the paths of the logs.
     log
-        Told once of each thing.
+        Receives each message once.
     """
 
     def __init__(self, settings: Hailuo, log: logging.Logger) -> None:
@@ -61,22 +62,22 @@ class Keeper:
         self._collector = Collector(settings, self._start_engine, folder=None, grace_s=GRACE_S)
         self._engine: Engine | None = None
         self._mark: Owner | None = None
-        self._told: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="hailuo-collector", daemon=True)
 
     @property
     def busy(self) -> int:
-        """How many runs it watches or fetches just now."""
+        """Number of runs that it is working on."""
         engine = self._engine
-        return len(engine.runs_in_hand()) if engine is not None else 0
+        return len(engine.active_runs()) if engine is not None else 0
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start collecting."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; blocks for some seconds at most. Runs in hand stay in the log for whoever is next."""
+        """Stop; blocks for a few seconds at most. Active runs stay in the log for the next process."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(_END_S)
@@ -87,9 +88,9 @@ class Keeper:
                 try:
                     self._look()
                 except HailuoError as error:
-                    self._tell("the run log", str(error))
-                except Exception as error:  # noqa: BLE001 - a defect of ours must not end the looks
-                    self._tell("a look", f"failed ({type(error).__name__})")
+                    self._log_once("the run log", str(error))
+                except Exception as error:  # noqa: BLE001 - a bug of ours must not stop the checks
+                    self._log_once("a look", f"failed ({type(error).__name__})")
                     self._log.debug("hailuo: a look failed", exc_info=True)
         finally:
             self._end_engine()
@@ -100,29 +101,32 @@ class Keeper:
         if self._mark is None:
             self._make_mark()
         for run in self._collector.look():
-            self._tell(run.run_id, "its kernel is gone; the server goes on with it")
+            if self._engine is None or not self._engine.waits_for_its_key(run.run_id):
+                self._log_once(run.run_id, "its kernel is gone; the server continues it")
         for run_id, why in self._collector.hindered.items():
-            self._tell(run_id, why)
+            self._log_once(run_id, why)
         if (engine := self._engine) is None:
             return
-        for row in engine.board.rows():
+        for row in engine.events.rows():
             if row.state in SETTLED:
-                self._tell(row.run_id, row.state.words.lower())
-        if not engine.runs_in_hand():
-            self._end_engine()  # idle again: nothing but looks
+                self._log_once(row.run_id, row.state.words.lower())
+        if not engine.active_runs() and not engine.asked_about():
+            self._end_engine()  # idle again: only checks
 
     def _make_mark(self) -> None:
-        """Have the doctor see that somebody looks, as soon as there is a log to look at."""
+        """Show the doctor that runs are being collected, as soon as there is a log."""
         logs = [self._settings.run_log_path(demo=demo) for demo in (False, True)]
         if any(path.is_file() for path in logs):
             self._mark = Owner(server_mark(logs[0]))
 
     def _start_engine(self) -> Engine:
-        from hailuo_jupyter.engine.desk import Wires
         from hailuo_jupyter.engine.engine import Engine
+        from hailuo_jupyter.engine.resources import ProviderRegistry
 
         if self._engine is None:
-            self._engine = Engine(self._settings, wires=Wires(self._settings, dotenv=False))
+            self._engine = Engine(
+                self._settings, providers=ProviderRegistry(self._settings, dotenv=False)
+            )
         return self._engine
 
     def _end_engine(self) -> None:
@@ -131,42 +135,58 @@ class Keeper:
             with suppress(TimeoutError):
                 engine.stop()
 
-    def _tell(self, what: str, text: str) -> None:
-        if self._told.get(what) != text:
-            self._told[what] = text
+    def _log_once(self, what: str, text: str) -> None:
+        if self._reported.get(what) != text:
+            self._reported[what] = text
             self._log.info("hailuo: %s: %s", what, redact.text(" ".join(text.split())))
 
 
 class HailuoServerExtension(ExtensionApp):
-    """What Jupyter Server loads: starts the keeper, and ends it with the server."""
+    """The extension class for Jupyter Server: starts the keeper, and stops it with the server."""
 
     name = "hailuo_jupyter"
 
     _keeper: Keeper | None = None
 
+    def initialize_handlers(self) -> None:
+        """Serve nbconvert's formats whose names have a hyphen, as ours; the server calls this once.
+
+        Jupyter Server's own address for exports takes letters, digits and underscores only, and JupyterLab's
+        menu would lead to nothing (``_format_regex`` in its ``nbconvert/handlers.py``, 2.21).
+        """
+        self.handlers.append(
+            (rf"/nbconvert/(?P<format>hailuo-\w+){path_regex}", NbconvertFileHandler)
+        )
+
     def initialize_settings(self) -> None:
-        """Start, unless ``c.Hailuo.collector`` is False; the server calls this once."""
+        """Start, unless ``c.Hailuo.collector`` is False; called once by the server."""
         assert self.serverapp is not None  # noqa: S101 - for the type checker
-        # The server's configuration holds ours too.
-        settings, log = Hailuo(parent=self.serverapp), self.serverapp.log
+        # The server's configuration includes ours.
+        config, log = self.serverapp.config, self.serverapp.log
+        wrong = refusals(config)
+        for error in wrong.values():
+            log.warning("hailuo: %s", error)
+        settings = Hailuo(config=without(config, wrong))
         if not settings.collector:
-            log.info("hailuo: Hailuo.collector is False, so runs are left to their kernels")
+            log.info("hailuo: Hailuo.collector is False; runs are left to their kernels")
             return
         self._keeper = Keeper(settings, log)
         self._keeper.start()
-        log.info("hailuo: finishes runs whose kernel is gone (off: Hailuo.collector = False)")
+        log.info(
+            "hailuo: finishing runs whose kernel is gone (turn off with Hailuo.collector = False)"
+        )
 
     def current_activity(self) -> Any:
-        """Keep a server up that would end for want of activity while it brings a paid clip."""
+        """Keep an idle server from shutting down while it downloads a paid clip."""
         return self._keeper.busy if self._keeper is not None else None
 
     async def stop_extension(self) -> None:
-        """End with the server, whose loop is not held up."""
+        """Stop with the server, without blocking its loop."""
         if self._keeper is not None:
             await asyncio.to_thread(self._keeper.stop)
             self._keeper = None
 
 
 def extension_points() -> list[dict[str, Any]]:
-    """Give what Jupyter Server asks the package for."""
+    """Return the extension point for Jupyter Server."""
     return [{"module": __name__, "app": HailuoServerExtension}]

@@ -1,50 +1,54 @@
 /** The commands of the palette's category "Hailuo", and the launcher's entry. */
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { Clipboard } from '@jupyterlab/apputils';
 import type { ICommandPalette } from '@jupyterlab/apputils';
+import { Clipboard } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { ILauncher } from '@jupyterlab/launcher';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { asCell, showRecord } from './actions';
-import { bundles } from './document';
-import { insertTemplate, TEMPLATE } from './insert';
-import { clipLink } from './links';
-import { names, recordsOf } from './records';
-import type { RunRecord } from './records';
-import { text } from './repair';
+import { insertTemplate, TEMPLATE } from './cell/insertCell';
+import { runAsCell, showRecord } from './output/actions';
+import { clipLink } from './output/links';
 import { icon, iconUrl } from './runs/icon';
+import { METADATA_KEY, outputBundles } from './sync/document';
+import type { RunRecord } from './sync/records';
+import { asObject, isReference, recordsOf, resolve } from './sync/records';
+import { joinLines } from './sync/repair';
+import { isTrusted } from './trust';
 
 const CATEGORY = 'Hailuo';
 
-/** The commands' ids. */
+const NO_ARGUMENTS = { args: { type: 'object', properties: {} } };
+
+/** The ids of the commands. */
 export const COMMANDS = {
   insert: 'hailuo:insert-cell',
   runs: 'hailuo:show-runs',
   copyCell: 'hailuo:copy-run-as-cell',
   copyId: 'hailuo:copy-run-id',
   record: 'hailuo:show-record',
-  create: 'hailuo:new-notebook'
+  createNotebook: 'hailuo:new-notebook'
 } as const;
 
-/** What of the application there is: each may be missing, as in Notebook 7. */
-export interface Parts {
+/** The parts of the application; each may be missing, as in Notebook 7. */
+export interface IAppParts {
   readonly tracker: INotebookTracker | null;
   readonly palette: ICommandPalette | null;
   readonly launcher: ILauncher | null;
-  /** Brings the side panel to the front; null where there is none. */
+  /** Activates the side panel; null if there is none. */
   readonly showRuns: (() => void) | null;
 }
 
-/** Make the commands, and put them where people look for them. */
-export function addCommands(app: JupyterFrontEnd, parts: Parts): void {
+/** Add the commands to the palette and the launcher. */
+export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
   const { commands } = app;
   const { tracker, palette, launcher, showRuns } = parts;
   const notebook = (): NotebookPanel | null => tracker?.currentWidget ?? null;
 
   commands.addCommand(COMMANDS.insert, {
     label: 'Insert Hailuo cell',
-    caption: 'Insert a %%hailuo cell below the active cell; nothing is sent by that',
+    caption: 'Insert a %%hailuo cell below the active cell (sends nothing)',
+    describedBy: NO_ARGUMENTS,
     isEnabled: () => notebook() !== null,
     execute: async () => {
       const panel = notebook();
@@ -57,62 +61,105 @@ export function addCommands(app: JupyterFrontEnd, parts: Parts): void {
   const ofRun = (
     id: string,
     label: string,
-    act: (record: RunRecord, clip: string | null) => unknown
+    act: (record: RunRecord, clip: string | null) => unknown,
+    display = true
   ): void => {
     commands.addCommand(id, {
       label,
-      caption: 'Of the run that the active cell shows',
-      isEnabled: () => active(notebook()) !== null,
+      caption: 'For the run in the active cell',
+      describedBy: NO_ARGUMENTS,
+      isEnabled: () => activeRun(notebook(), display) !== null,
       execute: async () => {
-        const found = active(notebook());
+        const found = activeRun(notebook(), display);
         if (found) {
           await act(found.record, found.clip);
         }
       }
     });
   };
-  ofRun(COMMANDS.copyCell, 'Copy run as cell', (record, clip) =>
-    Clipboard.copyToSystem(asCell(record, clip))
+  const copyCell = (record: RunRecord, clip: string | null): void =>
+    Clipboard.copyToSystem(runAsCell(record, clip));
+  ofRun(COMMANDS.copyCell, 'Copy run as cell', copyCell, false);
+  ofRun(COMMANDS.copyId, 'Copy run id', record =>
+    Clipboard.copyToSystem(record.run_id)
   );
-  ofRun(COMMANDS.copyId, 'Copy run id', record => Clipboard.copyToSystem(record.run_id));
-  ofRun(COMMANDS.record, 'Show record of run', record => showRecord(record));
-  commands.addCommand(COMMANDS.create, {
+  ofRun(COMMANDS.record, 'View record of run', record => showRecord(record));
+  commands.addCommand(COMMANDS.createNotebook, {
     label: args => (args.isPalette ? 'New Hailuo notebook' : 'Hailuo notebook'),
-    caption: 'Create a notebook that begins with a %%hailuo cell; nothing is sent by that',
+    caption:
+      'Create a notebook that begins with a %%hailuo cell (sends nothing)',
+    describedBy: {
+      args: {
+        type: 'object',
+        properties: {
+          cwd: { type: 'string', description: 'The folder of the notebook.' },
+          isPalette: { type: 'boolean' }
+        }
+      }
+    },
     icon: args => (args.isPalette ? undefined : icon),
     execute: async args => {
       const here = PathExt.dirname(notebook()?.context.path ?? '');
-      return create(app, typeof args.cwd === 'string' ? args.cwd : here);
+      return createNotebook(
+        app,
+        typeof args.cwd === 'string' ? args.cwd : here
+      );
     }
   });
   if (showRuns) {
     commands.addCommand(COMMANDS.runs, {
       label: 'Show runs of this notebook',
+      describedBy: NO_ARGUMENTS,
       execute: () => showRuns()
     });
   }
-  for (const command of Object.values(COMMANDS).filter(id => commands.hasCommand(id))) {
-    palette?.addItem({ command, category: CATEGORY, args: { isPalette: true } });
+  for (const command of Object.values(COMMANDS).filter(id =>
+    commands.hasCommand(id)
+  )) {
+    palette?.addItem({
+      command,
+      category: CATEGORY,
+      args: { isPalette: true }
+    });
   }
-  const created = { command: COMMANDS.create, category: 'Notebook', rank: 100 };
+  const created = {
+    command: COMMANDS.createNotebook,
+    category: 'Notebook',
+    rank: 100
+  };
   launcher?.add({ ...created, kernelIconUrl: iconUrl });
 }
 
-/** Give the first run that the active cell shows. */
-function active(panel: NotebookPanel | null): { record: RunRecord; clip: string | null } | null {
+/**
+ * Return the first run that the active cell shows, or null.
+ *
+ * @param panel - The notebook.
+ * @param display - Whether it is only displayed: of an untrusted cell, or without its record, too.
+ */
+function activeRun(
+  panel: NotebookPanel | null,
+  display: boolean
+): { record: RunRecord; clip: string | null } | null {
   const model = panel?.content.activeCell?.model;
-  for (const bundle of model ? bundles(model) : []) {
-    const [record] = recordsOf(bundle);
-    if (record) {
-      const html = text(names(bundle)?.['text/html']);
-      return { record, clip: clipLink(html, record.run_id) };
+  for (const bundle of model && (display || isTrusted(model))
+    ? outputBundles(model)
+    : []) {
+    const [record] = resolve(recordsOf(bundle), () =>
+      panel?.content.model?.getMetadata(METADATA_KEY)
+    );
+    if (record && (display || !isReference(record))) {
+      const html = joinLines(asObject(bundle)?.['text/html']);
+      return { record, clip: clipLink(html, record) };
     }
   }
   return null;
 }
 
-/** Write a new notebook and open it. */
-async function create(app: JupyterFrontEnd, folder: string): Promise<unknown> {
+/** Create a notebook and open it. */
+async function createNotebook(
+  app: JupyterFrontEnd,
+  folder: string
+): Promise<unknown> {
   const { contents, kernelspecs } = app.serviceManager;
   await kernelspecs.ready;
   const name = kernelspecs.specs?.default ?? 'python3';
@@ -126,7 +173,10 @@ async function create(app: JupyterFrontEnd, folder: string): Promise<unknown> {
     source
   });
   const content = {
-    cells: [cell('load', '%load_ext hailuo_jupyter'), cell('first-run', TEMPLATE)],
+    cells: [
+      cell('load', '%load_ext hailuo_jupyter'),
+      cell('first-run', TEMPLATE)
+    ],
     metadata: {
       kernelspec: {
         name,
@@ -137,7 +187,10 @@ async function create(app: JupyterFrontEnd, folder: string): Promise<unknown> {
     nbformat: 4,
     nbformat_minor: 5
   };
-  const { path } = await contents.newUntitled({ path: folder, type: 'notebook' });
+  const { path } = await contents.newUntitled({
+    path: folder,
+    type: 'notebook'
+  });
   await contents.save(path, { type: 'notebook', format: 'json', content });
   return app.commands.execute('docmanager:open', { path, factory: 'Notebook' });
 }

@@ -1,54 +1,104 @@
-/** JupyterLab's and Notebook 7's part of hailuo-jupyter. Here it is only put together. */
+/** The plugins for JupyterLab and Notebook 7. This module only wires them. */
 
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { ILauncher } from '@jupyterlab/launcher';
-import { INotebookTracker } from '@jupyterlab/notebook';
 import type { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
-import { addCommands } from './commands';
-import { addLanguage, colour } from './highlight';
-import { insertTemplate } from './insert';
-import { notifier } from './notify';
-import { Ratings } from './ratings';
-import { addRenderer } from './renderer';
-import { RunsPanel } from './runs/panel';
-import { NotebookSync } from './sync';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { version } from '../package.json';
+import { RunActions } from './act/runActions';
+import { addLanguage, highlightCells } from './cell/highlight';
+import { insertTemplate } from './cell/insertCell';
+import { addCommands } from './commands';
+import { ExtensionLoader } from './load/extensionLoader';
+import { PriceQuotes } from './newTake/quotes';
+import { createNotifier } from './notify';
+import { Posters } from './output/posters';
+import { addRenderer } from './output/renderer';
+import { RatingSender } from './rating/ratingSender';
+import { RunsPanel } from './runs/panel';
+import { Settings } from './settings';
+import { NotebookSync } from './sync/notebookSync';
 
 type Context = DocumentRegistry.IContext<INotebookModel>;
 
+/** What the views of one notebook share. */
+interface IShared {
+  readonly ratings: RatingSender;
+  readonly quotes: PriceQuotes;
+  readonly actions: RunActions;
+  readonly loader: ExtensionLoader;
+}
+
+/** Shared by all notebooks: a run's id is its own. */
+const posters = new Posters();
+
+/** Also the name of the settings' schema. */
+const NOTEBOOKS_ID = 'hailuo-jupyter:plugin';
+
 const notebooks: JupyterFrontEndPlugin<void> = {
-  id: 'hailuo-jupyter:plugin',
+  id: NOTEBOOKS_ID,
   description: 'Keeps hailuo runs in notebooks: records, live cards, clips.',
   autoStart: true,
-  optional: [IEditorLanguageRegistry],
-  activate: (app: JupyterFrontEnd, languages: IEditorLanguageRegistry | null) => {
+  optional: [IEditorLanguageRegistry, ISettingRegistry],
+  activate: (
+    app: JupyterFrontEnd,
+    languages: IEditorLanguageRegistry | null,
+    registry: ISettingRegistry | null
+  ) => {
+    const settings = new Settings(registry, NOTEBOOKS_ID);
     if (languages) {
       addLanguage(languages);
     }
-    // Two views of one notebook share its document, which needs one who keeps it.
-    const kept = new WeakMap<Context, Ratings>();
+    // Two views of a notebook share its document, which only one sync may write.
+    const kept = new WeakMap<Context, IShared>();
+    const share = (context: Context): IShared => {
+      const ratings = new RatingSender();
+      const loader = new ExtensionLoader(
+        context,
+        app.serviceManager,
+        settings,
+        ratings
+      );
+      context.disposed.connect(() => loader.dispose());
+      const quotes = new PriceQuotes();
+      return { ratings, quotes, actions: new RunActions(), loader };
+    };
     app.docRegistry.addWidgetExtension('Notebook', {
       createNew: (panel: NotebookPanel, context: Context) => {
         const first = !kept.has(context);
-        const ratings = kept.get(context) ?? new Ratings();
-        kept.set(context, ratings);
-        addRenderer(panel, app.commands, ratings);
+        const shared = kept.get(context) ?? share(context);
+        kept.set(context, shared);
+        const { ratings, loader } = shared;
+        addRenderer(panel, app.commands, ratings, shared, posters);
         void context.ready.then(() => {
           if (panel.isDisposed) {
             return;
           }
           if (languages) {
-            colour(panel);
+            highlightCells(panel);
           }
           if (first) {
             const show = (): void => app.shell.activateById(panel.id);
             const { contents } = app.serviceManager;
-            const listener = notifier(panel, show);
-            const sync = new NotebookSync(context, contents, version, listener, ratings);
+            const listener = createNotifier(panel, show);
+            const sync = new NotebookSync(
+              context,
+              contents,
+              version,
+              listener,
+              shared,
+              settings
+            );
+            ratings.failed.connect((_, why) => listener.onNotice(why));
+            loader.failed.connect((_, why) => listener.onNotice(why));
             context.disposed.connect(() => sync.dispose());
           }
         });
@@ -59,7 +109,8 @@ const notebooks: JupyterFrontEndPlugin<void> = {
 
 const runs: JupyterFrontEndPlugin<void> = {
   id: 'hailuo-jupyter:runs',
-  description: 'Lists the hailuo runs of the notebook in front; commands and a launcher entry.',
+  description:
+    'Lists the hailuo runs of the notebook in front; commands and a launcher entry.',
   autoStart: true,
   optional: [INotebookTracker, ICommandPalette, ILauncher, ILayoutRestorer],
   activate: (
@@ -71,8 +122,9 @@ const runs: JupyterFrontEndPlugin<void> = {
   ) => {
     let showRuns: (() => void) | null = null;
     if (tracker) {
-      const panel = new RunsPanel(tracker, {
+      const panel = new RunsPanel(tracker, posters, {
         commands: app.commands,
+        contents: app.serviceManager.contents,
         show: notebook => app.shell.activateById(notebook.id),
         insert: notebook => {
           app.shell.activateById(notebook.id);

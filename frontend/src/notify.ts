@@ -1,32 +1,35 @@
-/** What a notebook's kernel says to the person; runs that end while nobody looks are told of. */
+/** Notifications: what the kernel has to say, and runs that finish while the notebook is not in view. */
 
 import { Notification } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import { insertBelow } from './insert';
-import { names, settled } from './records';
-import type { RunRecord } from './records';
-import type { Listener } from './sync';
-import { line, stateWords } from './words';
+import { insertBelow } from './cell/insertCell';
+import { oneLine, stateText } from './format';
+import type { ISyncListener } from './sync/notebookSync';
+import type { RunRecord } from './sync/records';
+import { asObject, isSettled } from './sync/records';
 
 const SHORT = 60;
 
 /**
- * Listens for one notebook.
+ * Return the listener of one notebook.
  *
  * @param panel - The notebook.
  * @param show - Brings it to the front.
  */
-export function notifier(panel: NotebookPanel, show: () => void): Listener {
-  const told = new Set<string>();
+export function createNotifier(
+  panel: NotebookPanel,
+  show: () => void
+): ISyncListener {
+  const notified = new Set<string>();
   const name = (): string => PathExt.basename(panel.context.path);
   return {
     onRun: record => {
       const inView = panel.isVisible && !document.hidden;
-      if (!settled(record) || told.has(record.run_id)) {
+      if (!isSettled(record) || notified.has(record.run_id)) {
         return;
       }
-      told.add(record.run_id);
+      notified.add(record.run_id);
       if (!inView) {
         const actions = [{ label: 'Show', callback: show }];
         const message = `${sentence(record)} (${name()})`;
@@ -40,8 +43,8 @@ export function notifier(panel: NotebookPanel, show: () => void): Listener {
     onInsert: (text, cell) => void insertBelow(panel, text, cell),
     onNotice: sentence => Notification.warning(sentence, { autoClose: 10000 }),
     onMismatch: message => {
-      if (!told.has(message)) {
-        told.add(message);
+      if (!notified.has(message)) {
+        notified.add(message);
         Notification.warning(message, { autoClose: false });
       }
     }
@@ -49,8 +52,10 @@ export function notifier(panel: NotebookPanel, show: () => void): Listener {
 }
 
 function sentence(record: RunRecord): string {
-  const short = line(names(record.request)?.prompt, SHORT);
+  const short = oneLine(asObject(record.request)?.prompt, SHORT);
   return record.state === 'completed'
     ? `The clip is ready: ${short}`
-    : `A run ended without a clip (${stateWords(record.state)}): ${short}`;
+    : record.state === 'failed'
+      ? `Generation failed: ${short}`
+      : `No clip (${stateText(record.state)}): ${short}`;
 }

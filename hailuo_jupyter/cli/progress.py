@@ -1,4 +1,4 @@
-"""What is going on: a table that moves in a terminal, a line for each change elsewhere."""
+"""Progress display: a live table in a terminal, one line per change elsewhere."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hailuo_jupyter.kernel.words import harmless, shortened
-from hailuo_jupyter.nbfile.events import CellBegins, Event, KernelStarts, RunMoved, WaitBegins
+from hailuo_jupyter.formatting import escape_control, shorten
+from hailuo_jupyter.ipynb.events import CellBegins, Event, KernelStarts, RunMoved, WaitBegins
 from hailuo_jupyter.record import Record
 from hailuo_jupyter.states import FINAL, State
 
@@ -28,12 +28,12 @@ _COLOURS = {
 
 
 class Progress:
-    """Shows events as they come; a context manager.
+    """Shows events as they arrive; a context manager.
 
     Parameters
     ----------
     console
-        Where to; standard output if None.
+        Where to print; standard output if None.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -69,11 +69,11 @@ class Progress:
         """Show an event."""
         match event:
             case KernelStarts(name):
-                self._do(f"Starting kernel {harmless(name)}")
+                self._do(f"Starting kernel {escape_control(name)}")
             case CellBegins(number, of, line):
-                self._do(f"Cell {number} of {of}: {shortened(harmless(line), 60)}")
+                self._do(f"Cell {number} of {of}: {shorten(escape_control(line), 60)}")
             case WaitBegins():
-                self._do("All cells were run; waiting for clips")
+                self._do("All cells have run; waiting for clips")
             case RunMoved(record):
                 self._moved(record)
 
@@ -112,4 +112,4 @@ def _words(state: State) -> str:
 
 
 def _prompt(record: Record, most: int) -> str:
-    return shortened(harmless(record.request.prompt), most)
+    return shorten(escape_control(record.request.prompt), most)

@@ -1,19 +1,21 @@
-"""Budgets: what a person is willing to spend, checked in the same step in which a run is written down."""
+"""Budgets: spending limits of a person, checked in the same transaction that stores a run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+from hailuo_jupyter.catalogue.types import Price
 from hailuo_jupyter.errors import NOTHING_SENT, BudgetExceeded
-from hailuo_jupyter.offer import Price
+from hailuo_jupyter.formatting import dollars
 from hailuo_jupyter.runlog import RunLog
 from hailuo_jupyter.runlog.spending import Spending
 from hailuo_jupyter.settings import Hailuo
 
 
 class Budget(NamedTuple):
-    """One budget as it stands.
+    """One budget and what counts against it.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ class Budget(NamedTuple):
 
 
 def midnight(now: float) -> float:
-    """Give the last local midnight, in seconds since 1970.
+    """Return the last local midnight, in seconds since 1970.
 
     Parameters
     ----------
@@ -50,26 +52,34 @@ def midnight(now: float) -> float:
     return datetime(day.year, day.month, day.day).timestamp()  # noqa: DTZ001 - local is meant
 
 
-def budgets(settings: Hailuo, log: RunLog, notebook_id: str | None, now: float) -> list[Budget]:
-    """Give the budgets that are set, with what counts against each.
+def budgets(
+    settings: Hailuo,
+    log: RunLog,
+    notebook_id: str | None,
+    now: float,
+    alive: Callable[[str], bool] | None = None,
+) -> list[Budget]:
+    """Return the budgets that are set, with what counts against each.
 
     Parameters
     ----------
     settings
-        Tells the limits; 0 is none.
+        Contain the limits; 0 means no limit.
     log
         The user's own run log, never the demo's.
     notebook_id
-        The notebook; None for runs that no notebook asked for.
+        The notebook; None for runs not requested in a notebook.
     now
         Seconds since 1970.
+    alive
+        Returns whether an owner's process is alive; if None, the log checks its locks itself.
     """
     found: list[Budget] = []
     if settings.budget_notebook_usd:
-        sums = log.spending(notebook_id=notebook_id, in_notebook=True)
+        sums = log.spending(notebook_id=notebook_id, in_notebook=True, alive=alive)
         found.append(_budget("this notebook", "budget_notebook_usd", settings, sums))
     if settings.budget_day_usd:
-        sums = log.spending(since=midnight(now))
+        sums = log.spending(since=midnight(now), alive=alive)
         found.append(_budget("today", "budget_day_usd", settings, sums))
     return found
 
@@ -81,9 +91,9 @@ def _budget(
 
 
 def check(price: Price, count: int, standing: list[Budget], *, yes: bool) -> None:
-    """Refuse an order that would pass a budget.
+    """Refuse a submission that would exceed a budget.
 
-    What counts is the high end of each price, and the whole order at once.
+    The upper bound of each price counts, for the whole submission at once.
 
     Parameters
     ----------
@@ -92,9 +102,9 @@ def check(price: Price, count: int, standing: list[Budget], *, yes: bool) -> Non
     count
         How many are bought.
     standing
-        The budgets, as `budgets` gives them in the same transaction.
+        The budgets, as `budgets` returns them in the same transaction.
     yes
-        Whether the person has agreed to a price that nobody knows.
+        Whether the person has agreed to an unknown price.
 
     Raises
     ------
@@ -103,40 +113,56 @@ def check(price: Price, count: int, standing: list[Budget], *, yes: bool) -> Non
     """
     if count < 1 or price.kind == "free" or not standing:
         return
-    if price.high is None and not yes:
+    if price.counted is None and not yes:
         names = " and ".join(f"Hailuo.{each.setting}" for each in standing)
         raise BudgetExceeded(
-            f"{names} {'is' if len(standing) == 1 else 'are'} set, and nobody publishes what this "
-            "clip costs.",
+            f"{names} {'is' if len(standing) == 1 else 'are'} set, but the provider publishes no "
+            "price for this clip.",
             money=NOTHING_SENT,
-            todo="Tell your own price with Hailuo.prices_usd, or put --yes on the cell (yes=True) to "
-            "send it all the same.",
+            todo="Set a price in Hailuo.prices_usd, or use --yes (yes=True) to send it anyway.",
         )
-    needed = (price.high or 0.0) * count
+    needed = (price.counted or 0.0) * count
     for each in standing:
-        over = needed > each.left + 1e-9 or (price.high is None and each.left <= 0)
+        over = needed > each.left + 1e-9 or (price.counted is None and each.left <= 0)
         if over:
-            raise BudgetExceeded(_passed(each, price, count, needed), **_REFUSED)
+            own = (
+                "set a price in Hailuo.prices_usd for later clips, "
+                if each.spending.disputed
+                else ""
+            )
+            raise BudgetExceeded(
+                _over_budget(each, price, count, needed),
+                money=NOTHING_SENT,
+                todo=f"See '%hailuo cost'; {own}raise the budget with %config, or wait.",
+            )
 
 
-_REFUSED = {
-    "money": NOTHING_SENT,
-    "todo": "'%hailuo cost' shows what counts; raise the budget with %config, or wait.",
-}
-
-
-def _passed(budget: Budget, price: Price, count: int, needed: float) -> str:
+def _over_budget(budget: Budget, price: Price, count: int, needed: float) -> str:
     clips = "this clip" if count == 1 else f"these {count} clips"
-    kind = "your own" if price.kind == "user" else price.kind
     cost = (
-        f"{clips} may cost up to {needed:.2f} USD ({kind} price)"
-        if price.high is not None
-        else f"nobody knows what {clips} may cost"
+        f"{clips} could cost up to {dollars(needed)}"
+        if price.counted is not None
+        else f"the cost of {clips} is unknown"
     )
     sums = budget.spending
-    underway = sums.reserved + sums.maybe
-    going = f", {underway:.2f} of it under way or unconfirmed" if underway else ""
+    pending = sums.reserved + sums.maybe
+    going = f"; {dollars(pending)} is pending or unconfirmed" if pending else ""
     return (
-        f"The budget for {budget.whose} is {budget.limit:.2f} USD (Hailuo.{budget.setting}): "
-        f"{sums.total:.2f} USD are spent or reserved{going}, and {cost}."
+        f"Over budget: {cost}, but only {dollars(max(budget.left, 0.0))} of the "
+        f"{dollars(budget.limit)} budget for {budget.whose} (Hailuo.{budget.setting}) is left{going}."
+        + (f" {disputed(sums.disputed)}" if sums.disputed else "")
+    )
+
+
+def disputed(usd: float) -> str:
+    """Return the sentence about reported costs outside their estimate, which do not count yet.
+
+    Parameters
+    ----------
+    usd
+        The amount that counts for these clips, in USD.
+    """
+    return (
+        f"{dollars(usd)} is counted for clips whose reported cost is outside the estimate: the larger "
+        "of it and the lower estimate counts until the provider's history confirms it."
     )

@@ -1,4 +1,4 @@
-"""Whether a request is bought: one pure function over what the log knows of this notebook."""
+"""Decide whether a request is bought: one pure function of the notebook's runs in the log."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hailuo_jupyter.errors import NotBought
 from hailuo_jupyter.states import AT_PROVIDER, State
 
 
-class Act(StrEnum):
-    """What becomes of one wanted clip."""
+class Action(StrEnum):
+    """What is done for one requested clip."""
 
     BUY = "buy"
     ATTACH = "attach"
@@ -20,25 +20,29 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the log knows of one earlier run of the same request in the same notebook.
+class EarlierRun:
+    """What the log has about one earlier run of the same request in the same notebook.
 
     Parameters
     ----------
     run_id, state
-        Which run, and how far it came.
+        Which run, and its state.
     in_hand
-        A living process works on it.
+        A live process is working on it.
     clip_here
-        Its clip lies where the record says.
+        Its clip is where the record says.
     provider_keeps
         The provider may still have the clip.
-    told
-        What the run's problem said, for a refusal.
+    problem
+        The run's problem, for an error message.
+    damaged
+        What is wrong with the file at its clip's path; written after that file's name.
     folder
-        Name of the folder that its clip lay in.
+        Name of the folder that its clip was in.
     deleted
         The day on which its clip was deleted on purpose; empty if it was not.
+    whence
+        Where it was requested, in words, if not in the current notebook.
     """
 
     run_id: str
@@ -46,30 +50,32 @@ class Known:
     in_hand: bool = False
     clip_here: bool = False
     provider_keeps: bool = False
-    told: str = ""
+    problem: str = ""
+    damaged: str = ""
     folder: str = ""
     deleted: str = ""
+    whence: str = ""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What is done: runs that serve the request as they are, and how many are bought."""
+    """The decision: runs that are reused, and how many are bought."""
 
-    kept: tuple[tuple[Act, str], ...]
+    kept: tuple[tuple[Action, str], ...]
     buy: int
 
 
-def decide(known: Sequence[Known], *, count: int = 1, new: bool = False) -> Decision:
+def decide(runs: Sequence[EarlierRun], *, count: int = 1, new: bool = False) -> Decision:
     """Decide what running a cell does.
 
     Parameters
     ----------
-    known
+    runs
         Earlier runs of this request in this notebook, newest first.
     count
         How many runs of this request the cell wants.
     new
-        Buy all of them, whatever there is.
+        Buy all of them, ignoring earlier runs.
 
     Returns
     -------
@@ -79,67 +85,80 @@ def decide(known: Sequence[Known], *, count: int = 1, new: bool = False) -> Deci
     Raises
     ------
     NotBought
-        If a run stands in the way whose clip may be paid for but cannot be shown: only the person
+        If an earlier run's clip may be paid for but cannot be shown: only the person
         can decide to pay again.
     """
     if new:
         return Decision((), count)
-    serving = [(act, run.run_id) for run in known if (act := _serves(run))][:count]
+    serving = [(act, run.run_id) for run in runs if (act := _serves(run))][:count]
     missing = count - len(serving)
     if missing:
-        for run in known:
-            if not _serves(run) and (refusal := _stands_in_the_way(run)):
-                raise refusal
+        for run in runs:
+            if not _serves(run) and (refusal := _blocks_purchase(run)):
+                raise _from_elsewhere(refusal, run) if run.whence else refusal
     return Decision(tuple(reversed(serving)), missing)
 
 
-def _serves(run: Known) -> Act | None:
+def _serves(run: EarlierRun) -> Action | None:
     if run.state is State.COMPLETED:
         if run.clip_here:
-            return Act.SHOW
-        return Act.FETCH if run.provider_keeps else None
+            return Action.SHOW
+        return Action.FETCH if run.provider_keeps else None
     if run.state in AT_PROVIDER | {State.DOWNLOADING}:
-        return Act.ATTACH
+        return Action.ATTACH
     if run.state is State.UNDOWNLOADED:
-        return Act.FETCH
+        return Action.FETCH
     # Not sent yet, but a living process is about to.
     if run.in_hand and run.state in {State.PREPARED, State.UPLOADING, State.SUBMITTING}:
-        return Act.ATTACH
+        return Action.ATTACH
     return None
 
 
-def _stands_in_the_way(run: Known) -> NotBought | None:
-    again = "Put --new on the cell to buy another clip."
-    told = f" {run.told}" if run.told else ""
+def _from_elsewhere(refusal: NotBought, run: EarlierRun) -> NotBought:
+    what = f"{refusal.what} It was requested {run.whence}."
+    return NotBought(what, money=refusal.money, todo=refusal.todo)
+
+
+def _blocks_purchase(run: EarlierRun) -> NotBought | None:
+    again = "Add --new to the cell to generate another clip."
+    detail = f" {run.problem}" if run.problem else ""
     where = f" {run.folder}" if run.folder else ""
     if run.state is State.COMPLETED:
         if run.deleted:
             return NotBought(
-                f"Run {run.run_id} of this request was completed, but its clip was deleted by "
-                f"'jupyter hailuo prune' on {run.deleted}, and the provider has deleted it by now.",
-                money="It was paid for once; nothing was sent now.",
+                f"Run {run.run_id} of this request completed, but 'jupyter hailuo prune' deleted "
+                f"its clip on {run.deleted}, and the provider no longer has it.",
+                money="You were charged once; nothing was sent now.",
                 todo=again,
             )
+        if run.damaged:
+            return NotBought(
+                f"Run {run.run_id} of this request was completed, but its clip's file{where and ' in'}"
+                f"{where} {run.damaged}, and the provider no longer has the clip.",
+                money="You were charged once; nothing was sent now.",
+                todo="Restore the file (a pointer: 'git lfs pull' or 'git annex get'), or: "
+                f"{again[0].lower()}{again[1:]}",
+            )
         return NotBought(
-            f"Run {run.run_id} of this request was completed, but its clip is no longer in its folder"
-            f"{where}, and the provider has deleted it by now.",
-            money="It was paid for once; nothing was sent now.",
-            todo="If the folder was moved, 'jupyter hailuo relink FOLDER' finds the clip. Else put the "
-            f"file back, or: {again[0].lower()}{again[1:]}",
+            f"Run {run.run_id} of this request completed, but its clip is no longer in its folder"
+            f"{where}, and the provider no longer has it.",
+            money="You were charged once; nothing was sent now.",
+            todo="If the folder was moved, use 'jupyter hailuo relink FOLDER'. Otherwise restore "
+            f"the file, or: {again[0].lower()}{again[1:]}",
         )
     if run.state is State.EXPIRED:
         return NotBought(
-            f"Run {run.run_id} of this request was bought, but its clip expired at the provider before "
-            f"it could be fetched.{told}",
-            money="It was paid for once; nothing was sent now.",
+            f"Run {run.run_id} of this request was paid for, but its clip expired before it "
+            f"could be downloaded.{detail}",
+            money="You were charged once; nothing was sent now.",
             todo=again,
         )
     if run.state in {State.UNCONFIRMED, State.SUBMITTING}:
         return NotBought(
-            f"Run {run.run_id} of this request was sent, but its answer was lost, so the clip may have "
-            f"been bought.{told}",
+            f"Run {run.run_id} of this request was sent, but the response was lost. You may have "
+            f"been charged.{detail}",
             money="Nothing was sent now.",
-            todo=f"Look at the provider's request history; if the job is not there: "
+            todo=f"Check the provider's request history. If the job is not there: "
             f"{again[0].lower()}{again[1:]}",
         )
     return None

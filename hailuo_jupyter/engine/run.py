@@ -4,77 +4,128 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hailuo_jupyter import errors
-from hailuo_jupyter.engine import waiting
-from hailuo_jupyter.engine.annotate import Change, noted, rated, record_of, tagged
+from hailuo_jupyter.clip_file import clip_file
+from hailuo_jupyter.engine import wait
+from hailuo_jupyter.engine.annotations import Change, noted, rated, record_of, tagged
+from hailuo_jupyter.formatting import print_safely
 from hailuo_jupyter.states import State
 
 if TYPE_CHECKING:
-    from hailuo_jupyter.frame import ClipFrame
     from hailuo_jupyter.record import Record, RequestRecord
+    from hailuo_jupyter.request.frames import ClipFrame
     from hailuo_jupyter.runlog import Row
 
 
-class Keeper(Protocol):
-    """Who knows how runs do: the engine."""
+class RunBackend(Protocol):
+    """The part of the engine that a run's handle uses."""
 
     def row(self, run_id: str) -> Row:
-        """Give the run as it stands."""
+        """Return the run's current row."""
 
     def settled(self, run_id: str) -> bool:
-        """Tell whether waiting for it may end."""
+        """Return whether waiting for the run may end."""
 
-    def cancel(self, run_id: str) -> None:
-        """Cancel it while nothing is sent."""
+    def hindrance(self, run_id: str) -> errors.HailuoError | None:
+        """Return why this process does not continue a run: it has another key, or its process is stopped."""
+
+    def reported(self, run_id: str) -> None:
+        """Record that the person has seen how the run ended."""
+
+    def cancel(self, run_id: str) -> str:
+        """Cancel the run, and return what that means."""
 
     def annotate(self, run_id: str, change: Change) -> Row:
-        """Put a person's words on it."""
+        """Annotate the run."""
 
 
 class WaitInterrupted(KeyboardInterrupt):
-    """The person has ended a wait; what was waited for goes on."""
+    """The person has interrupted a wait; the run continues."""
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython one line in place of a traceback of our internals."""
-        return [f"{type(self).__name__}: {self}"]
+        """Return the lines that IPython shows instead of a traceback of our internals."""
+        return errors.below_cell(f"{type(self).__name__}: {self}")
 
 
 class Run:
-    """One paid attempt at a request, as `generate` and ``%%hailuo --name`` give it.
+    """One paid attempt at a request, as returned by `generate` and ``%%hailuo --name``.
 
-    Awaiting a run, or `wait`, gives the run itself once it is completed.
+    Do not create one; `generate`, `rerun` and `runs` return them. Awaiting a run, or calling `wait`, returns
+    the run itself once it is completed.
 
     Parameters
     ----------
     run_id
         Its id, e.g. ``20261120-140312-7f3kq9``.
     engine
-        The engine that knows it.
+        The engine that has it.
+
+    Attributes
+    ----------
+    run_id
+        The id, as commands take it: ``%hailuo show RUN``.
+    status
+        The state now, such as ``"generating"`` or ``"completed"``.
+    done
+        Whether it is completed, or changes no more without you.
+    clip
+        Path of the MP4; None until it is there.
+    request
+        Prompt, options and frames.
+    record
+        The whole reproducibility record.
+
+    Methods
+    -------
+    wait(timeout=None)
+        Wait for the clip, at most `timeout` seconds; ``await run`` does the same without blocking.
+    show()
+        Show its live card in this cell.
+    frame(where="last")
+        A picture of the clip, to use as a frame of another one.
+    rate(rating), note(text), tag(*tags), untag(*tags)
+        Annotate it: a rating from 0 to 5, a note, tags.
+    cancel()
+        Cancel it, if it was not sent yet, or at a provider that can cancel a job.
+
+    Examples
+    --------
+    >>> from hailuo_jupyter import generate
+    >>> run = generate("A heron lifts off a lake.", "demo").wait()
+    >>> run.status
+    <State.COMPLETED: 'completed'>
+    >>> run.rate(4)
+    >>> run.record.rating
+    4
+    >>> later = generate("It lands again.", "demo", image=run.frame("last"))
     """
 
     __slots__ = ("_engine", "_run_id")
 
-    #: How the run shows itself in a notebook. The layer that knows IPython puts it here.
+    #: Displays the run in a notebook. Set by the layer that imports IPython.
     show: ClassVar[Callable[[Run], None] | None] = None
 
-    def __init__(self, run_id: str, engine: Keeper) -> None:
+    #: Returns a display for front ends that ask for it once, such as marimo; set by the same layer.
+    static_bundle: ClassVar[Callable[[Run], dict[str, Any]] | None] = None
+
+    def __init__(self, run_id: str, engine: RunBackend) -> None:
         self._run_id, self._engine = run_id, engine
 
     @property
     def run_id(self) -> str:
-        """Its id: sortable by time, safe in file names."""
+        """Its id, sortable by time and safe in file names."""
         return self._run_id
 
     @property
     def status(self) -> State:
-        """Its state now, as the run log has it."""
+        """Its current state in the run log."""
         return self._engine.row(self._run_id).state
 
     @property
     def record(self) -> Record:
-        """Its reproducibility record, as it stands now.
+        """Its reproducibility record, as it is now.
 
         Raises
         ------
@@ -85,35 +136,35 @@ class Run:
 
     @property
     def request(self) -> RequestRecord:
-        """What was asked for: prompt, options, frames."""
+        """What was asked for, with prompt, options and frames."""
         return self.record.request
 
     @property
     def clip(self) -> Path | None:
-        """Path of the MP4, once it lies there; None before, and where it was deleted since."""
+        """Path of the clip, once it exists; None before that, or if it was deleted or damaged since."""
         row = self._engine.row(self._run_id)
         if row.state is not State.COMPLETED or row.record.clip is None:
             return None
         path = row.folder / row.record.clip.path
-        return path if path.is_file() else None
+        return path if clip_file(path, row.record.clip).usable else None
 
     @property
     def done(self) -> bool:
-        """Whether waiting has come to an end: completed, or nothing more happens by itself."""
+        """Whether the run is completed, or changes no more without user action."""
         return self._engine.settled(self._run_id)
 
     def wait(self, timeout: float | None = None) -> Run:
-        """Wait, blocking, until the run is completed; other runs and cards go on meanwhile.
+        """Block until the run is completed; other runs and cards continue meanwhile.
 
         Parameters
         ----------
         timeout
-            Seconds; None for no limit. When they have passed, the waiting ends, not the run.
+            Seconds; None for no limit. After a timeout the run continues.
 
         Returns
         -------
         Run
-            Itself.
+            The run itself.
 
         Raises
         ------
@@ -123,16 +174,16 @@ class Run:
             If the run failed, was rejected, expired, is unconfirmed, or waits for the person.
         """
         try:
-            done = waiting.block_until(lambda: self.done, timeout)
+            done = wait.block_until(lambda: self.done, timeout)
         except KeyboardInterrupt:
             raise WaitInterrupted(
-                f"Run {self._run_id} goes on; '%hailuo wait {self._run_id}' waits again."
+                f"Run {self._run_id} continues; use '%hailuo wait {self._run_id}' to wait again."
             ) from None
         return self._outcome(done, timeout)
 
     def __await__(self) -> Generator[object, None, Run]:
-        """Wait on the running loop; a cancelled wait leaves the run as it is."""
-        yield from waiting.awaiting(lambda: self.done)
+        """Wait on the running loop; a cancelled wait does not affect the run."""
+        yield from wait.awaiting(lambda: self.done)
         return self._outcome(True, None)
 
     def _outcome(self, done: bool, timeout: float | None) -> Run:
@@ -140,27 +191,30 @@ class Run:
         if not done:
             raise errors.WaitTimeout(
                 f"Run {self._run_id} is not done after {timeout:g} s ({row.state.words.lower()}).",
-                money="It goes on, and its clip will be fetched.",
+                money="It continues, and its clip will be downloaded.",
                 todo=f"Wait again with '%hailuo wait {self._run_id}'.",
             )
-        if row.state is State.COMPLETED:
-            return self
+        self._engine.reported(self._run_id)
+        if hindrance := self._engine.hindrance(self._run_id):
+            raise hindrance
         problem = record_of(row).problem
+        if row.state is State.COMPLETED and (problem is None or self.clip is not None):
+            return self
         if problem is not None:
             raise errors.from_problem(problem.model_dump())
         raise errors.NotSent(
-            f"Run {self._run_id} is {row.state.words.lower()}, and nobody works on it.",
-            money="What was bought stays in the run log.",
-            todo="Run '%hailuo resume' to go on.",
+            f"Run {self._run_id} is {row.state.words.lower()}, but no process is working on it.",
+            money="Runs already bought stay in the run log.",
+            todo="Run '%hailuo resume' to continue.",
         )
 
     def frame(self, where: str | float = "last") -> ClipFrame:
-        """Take a picture out of the clip, to be the first or last frame of another one.
+        """Extract a picture from the clip, to use as first or last frame of another one.
 
         Parameters
         ----------
         where
-            ``"first"``, ``"last"``, or seconds from the clip's beginning.
+            ``"first"``, ``"last"``, or seconds from the clip's start.
 
         Raises
         ------
@@ -172,23 +226,27 @@ class Run:
         return clip_frame(self._engine.row(self._run_id), where)
 
     def cancel(self) -> None:
-        """Cancel the run while nothing is sent.
+        """Cancel the run before it is sent, or its job at a provider that can cancel one.
+
+        A job may finish before it is cancelled; then its clip is downloaded. The run's problem says what
+        a cancelled job costs.
 
         Raises
         ------
         CannotCancel
-            If it was sent: neither Segmind nor AI/ML API can stop a job, so it is paid for, and its
-            clip will be fetched.
+            If it was sent, and the provider cannot stop a job: it is paid for and its clip is downloaded.
+        ProviderError
+            If the provider did not accept the cancellation; the job continues.
         """
         self._engine.cancel(self._run_id)
 
     def rate(self, rating: int | None) -> None:
-        """Rate the run: from 0 to 5, or None to take the rating away.
+        """Rate the run: from 0 to 5, or None to remove the rating.
 
         Raises
         ------
         OptionError
-            If it is no such number.
+            If the rating is not such a number.
         """
         self._engine.annotate(self._run_id, rated(rating))
 
@@ -198,16 +256,16 @@ class Run:
         Raises
         ------
         OptionError
-            If one is empty, longer than 60 characters or more than a line.
+            If one is empty, longer than 60 characters or more than one line.
         """
         self._engine.annotate(self._run_id, tagged(tags))
 
     def untag(self, *tags: str) -> None:
-        """Take tags away; one that the run has not changes nothing."""
+        """Remove tags; one that the run does not have is ignored."""
         self._engine.annotate(self._run_id, tagged(remove=tags))
 
     def note(self, text: str | None) -> None:
-        """Put a note on the run in place of the one that it has; None takes that away.
+        """Set the run's note; None removes it.
 
         Raises
         ------
@@ -232,4 +290,11 @@ class Run:
         if Run.show is not None:
             Run.show(self)
         else:
-            print(repr(self))  # noqa: T201 - what IPython would do without this method
+            print_safely(repr(self))  # as IPython does without this method
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        """Return a display of the run's current state; called by front ends such as marimo."""
+        del include, exclude
+        if Run.static_bundle is None:
+            return {"text/plain": repr(self)}
+        return Run.static_bundle(self)

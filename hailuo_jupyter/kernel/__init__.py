@@ -1,1 +1,1 @@
-"""What lives in the kernel and knows IPython: magics, cards, and the way outputs are shown."""
+"""Code for the kernel that depends on IPython: magics, cards, and outputs."""

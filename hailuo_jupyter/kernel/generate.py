@@ -1,129 +1,171 @@
-"""From what a person wrote to runs: one way for the magic, for Python and for later forms."""
+"""From a prompt and options to runs: shared by the magic, the Python API and the form."""
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack, cast
 
-from hailuo_jupyter import catalogue, keys
-from hailuo_jupyter.engine import process
+from hailuo_jupyter import catalogue, formatting, keys, path_hints, providers, redact
+from hailuo_jupyter.catalogue.price_lists import priced
+from hailuo_jupyter.catalogue.types import Provider
+from hailuo_jupyter.engine import demo_server, process
+from hailuo_jupyter.engine.decide import Action
 from hailuo_jupyter.engine.engine import Engine
-from hailuo_jupyter.engine.order import Order, Placed
 from hailuo_jupyter.engine.run import Run
+from hailuo_jupyter.engine.submission import Submission, SubmittedRun
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, KeyMissing, OptionError, from_problem
-from hailuo_jupyter.kernel import origin, words
-from hailuo_jupyter.kernel.run_source import resolved
-from hailuo_jupyter.offer import Provider
-from hailuo_jupyter.own_prices import with_own_prices
-from hailuo_jupyter.record import OriginRecord
+from hailuo_jupyter.formatting import print_safely
+from hailuo_jupyter.kernel import context, drive_advice, host_secrets
+from hailuo_jupyter.kernel.clip_source import resolved
+from hailuo_jupyter.kernel.configuration import configure
+from hailuo_jupyter.kernel.generate_options import (
+    DEFAULTS,
+    MOST_AT_ONCE,
+    GenerateOptions,
+    KeywordOptions,
+    takes_options,
+)
+from hailuo_jupyter.record import Labels, OriginRecord
 from hailuo_jupyter.request import Request, build
+from hailuo_jupyter.request.frames import Frame
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
 
-#: Seconds within which a cell returns, whether the provider has answered or not.
+#: Maximum seconds until a cell returns, whether the provider has answered or not.
 ANSWER_S = 2.0
 
-#: Runs that one cell may ask for; more is a sweep, which shows its plan first.
-MOST_AT_ONCE = 20
 
+def choose_provider(
+    settings: Hailuo, named: str | None, folder: Path, model: str | None = None
+) -> tuple[Provider, str]:
+    """Choose the provider of a request that may not name one.
 
-@dataclass(frozen=True)
-class Wish:
-    """What a person wrote, before any check.
+    Without a name it is the first one that has a key, offers the model and may be chosen so: a provider that
+    was added later has to be named, or an update would send a request, and money, somewhere else.
 
     Parameters
     ----------
-    prompt
-        Literal text.
-    provider
-        Name, or None for the default.
-    options
-        The provider's own choices by name; None counts as not given.
-    image, last_image
-        First and last frame: path, URL, bytes, PIL image, numpy array, ``run:RUN@last``, or None.
-    yes
-        Send under a budget, though nobody knows the price.
-    """
-
-    prompt: str
-    provider: str | None = None
-    options: Mapping[str, str | int | None] = field(default_factory=dict)
-    image: Any = None
-    last_image: Any = None
-    prompt_optimizer: bool = True
-    output: str | Path | None = None
-    count: int = 1
-    new: bool = False
-    name: str | None = None
-    tags: Sequence[str] = ()
-    note: str | None = None
-    parent: str | None = None
-    sweep: str | None = None
-    position: int | None = None
-    yes: bool = False
-
-
-def choose_provider(settings: Hailuo, named: str | None, folder: Path) -> tuple[Provider, str]:
-    """Choose the provider of a request that may name none.
+    settings
+        Contain the default.
+    named
+        The provider that the request names, if any.
+    folder
+        The notebook's folder, where a ``.env`` may be.
+    model
+        The model that it names, if any.
 
     Returns
     -------
     provider, remark
-        The remark says aloud what was chosen where that is not plain; else it is empty.
+        The remark explains the choice if it is not obvious; else it is empty.
 
     Raises
     ------
     SettingsError
-        If there is no provider of that name.
+        If no provider has that name.
+    OptionError
+        If it does not offer the model.
     KeyMissing
-        If none is named and there is no key for any.
+        If none is named and there is no key for any that may be chosen.
     """
     if chosen := (named or settings.provider):
-        found = catalogue.provider(
-            chosen, demo_dialect=settings.demo_dialect, demo_speed=settings.demo_speed
+        provider = catalogue.provider(
+            chosen,
+            model=model,
+            demo_dialect=settings.demo_dialect,
+            demo_speed=settings.demo_speed,
         )
-        return with_own_prices(found, settings.prices_usd), ""
-    with_key = [p for p in catalogue.providers() if keys.find(p.name, p.key_variables, folder)]
+        return priced(provider, settings), ""
+    offering = _offering(model)
+    if not (with_key := _with_key(offering, folder)):
+        host_secrets.look(catalogue.providers(), folder)
+        with_key = _with_key(offering, folder)
     if not with_key:
-        variables = " or ".join(p.key_variables[0] for p in catalogue.providers())
-        raise KeyMissing(
-            "No provider is named, and there is a key for none.",
-            money=NOTHING_SENT,
-            todo=f"Set {variables}, or run '%hailuo key PROVIDER'; --provider demo needs no key and "
-            "costs nothing.",
-        )
-    chosen_one = with_own_prices(with_key[0], settings.prices_usd)
+        raise _no_provider(offering, folder, model)
+    chosen_one = priced(with_key[0], settings)
     if len(with_key) == 1:
         return chosen_one, ""
-    others = ", ".join(p.name for p in with_key[1:])
+    others = ", ".join(p.title for p in with_key[1:])
     remark = (
-        f"There are keys for {chosen_one.name} and {others}; {chosen_one.name} is used. "
-        "Choose with --provider or %config Hailuo.provider."
+        f"Using {chosen_one.title} (keys found for {chosen_one.title} and {others}). Set a "
+        "default with %config Hailuo.provider."
     )
     return chosen_one, remark
 
 
-def request_of(wish: Wish, provider: Provider, settings: Hailuo, folder: Path) -> Request:
-    """Check a wish and make the request of it; frames are opened here.
+def provider_or_default(settings: Hailuo, named: str, folder: Path, model: str) -> Provider:
+    """Return a named provider with a model, or with its default one if it does not have that."""
+    try:
+        return choose_provider(settings, named, folder, model)[0]
+    except OptionError:
+        return choose_provider(settings, named, folder)[0]
+
+
+def _offering(model: str | None) -> list[Provider]:
+    """Return the providers with the model, or with their default one."""
+    if model is None:
+        return list(catalogue.providers())
+    offering = [p for p in catalogue.offers() if catalogue.spelled(model) == p.model_name]
+    # Without any, the first provider's error says which models there are.
+    return offering or [catalogue.provider(catalogue.providers()[0].name, model=model)]
+
+
+def _with_key(offering: Sequence[Provider], folder: Path) -> list[Provider]:
+    usual = [p for p in offering if p.chosen_by_key]
+    return [p for p in usual if keys.find(p.name, p.key_variables, folder)]
+
+
+def _no_provider(offering: Sequence[Provider], folder: Path, model: str | None) -> KeyMissing:
+    """Return the error for a request that names no provider, where none may be chosen for it."""
+    whose = "any provider" if model is None else f"a provider of {model}"
+    named = [p for p in offering if not p.chosen_by_key]
+    named = [p for p in named if keys.find(p.name, p.key_variables, folder)]
+    usual = [p for p in offering if p.chosen_by_key]
+    if named:
+        titles = " and ".join(p.title for p in named)
+        return KeyMissing(
+            f"No provider given. The key for {titles} is used only if you name the provider.",
+            money=NOTHING_SENT,
+            todo=f"Add {' or '.join(f'--provider {p.name}' for p in named)}, or set a default with "
+            f"%config Hailuo.provider = {named[0].name!r}.",
+        )
+    variables = " or ".join(p.key_variables[0] for p in usual or offering)
+    return KeyMissing(
+        f"No provider given, and no API key found for {whose}.",
+        money=NOTHING_SENT,
+        todo=f"Set {variables}, or run '%hailuo key PROVIDER'; --provider demo needs no key and "
+        "costs nothing.",
+    )
+
+
+def request_from(
+    prompt: str, options: GenerateOptions, provider: Provider, settings: Hailuo
+) -> Request:
+    """Check the options and build the request; frames are opened here.
 
     Raises
     ------
     PromptError, FrameError, OptionError
         Before anything is sent.
     """
-    wire = settings.aimlapi_wire if provider.dialect == "aimlapi" else provider.default_wire
+    chosen: Mapping[str, Any] = {**DEFAULTS, **options}
+    names = catalogue.option_names()
     return build(
-        wish.prompt,
+        prompt,
         provider,
-        options=wish.options,
-        image=resolved(wish.image),
-        last_image=resolved(wish.last_image),
-        prompt_optimizer=wish.prompt_optimizer,
-        wire=wire,
-        base=folder,
+        options={name: value for name, value in chosen.items() if name in names},
+        image=context.written_path(resolved(chosen["image"])),
+        last_image=context.written_path(resolved(chosen["last_image"])),
+        prompt_optimizer=chosen["prompt_optimizer"],
+        wire=settings.aimlapi_wire
+        if settings.aimlapi_wire in provider.wires
+        else provider.default_wire,
+        base=context.working_folder(),
     )
 
 
@@ -133,162 +175,343 @@ def check_count(count: int) -> None:
     Raises
     ------
     OptionError
-        If they are none, or too many for one act.
+        If the count is less than 1, or too many for one cell.
     """
     if not 1 <= count <= MOST_AT_ONCE:
         raise OptionError(
-            f"The count is {count}, and has to be from 1 to {MOST_AT_ONCE}.",
+            f"count must be between 1 and {MOST_AT_ONCE}, not {count}.",
             money=NOTHING_SENT,
         )
 
 
-def output_folder(settings: Hailuo, given: str | Path | None, folder: Path) -> Path:
-    """Give the absolute output folder; a relative one starts at the notebook's folder.
+def output_folder(settings: Hailuo, written: str | Path | None, folder: Path) -> Path:
+    """Return the absolute output folder.
+
+    Parameters
+    ----------
+    settings
+        Contain the default; a relative one refers to the notebook's folder.
+    written
+        The person's choice; a relative one refers to the working directory.
+    folder
+        The notebook's.
 
     Raises
     ------
     OptionError
-        If it can be no path.
+        If it is not a valid path.
     """
-    text = str(given or settings.output_dir)
+    text, base = (
+        (str(written), context.working_folder()) if written else (settings.output_dir, folder)
+    )
     try:
         if "\0" not in text and text.strip():
-            return (folder / Path(text).expanduser()).resolve()
-    except (RuntimeError, OSError):  # there is no such user, or the links lead in a circle
+            path = (base / Path(text).expanduser()).resolve()
+            if not (meant := path_hints.with_slashes(text)) or path.is_dir():
+                return path
+            raise OptionError(
+                f"The output folder {text!a} contains a backslash or an escape sequence.",
+                money=NOTHING_SENT,
+                todo=f"Write it with forward slashes: {meant}.",
+            )
+    except (RuntimeError, OSError):  # unknown user, or circular links
         pass
     raise OptionError(
-        "The output folder's name can be no path.",
+        "The output folder is not a valid path.",
         money=NOTHING_SENT,
-        todo="Name another one with --output.",
+        todo="Choose another one with --output.",
     )
 
 
-def order_of(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Order, str]:
-    """Check a wish, and make the order of it; nothing is set going.
+def submission_from(
+    prompt: str,
+    options: GenerateOptions,
+    *,
+    parent: str | None = None,
+    settings: Hailuo | None = None,
+) -> tuple[Submission, str]:
+    """Check a person's request, and build its submission; nothing is started.
+
+    Parameters
+    ----------
+    prompt
+        Literal text.
+    options
+        The options that are set.
+    parent
+        The run that it repeats with changes.
+    settings
+        The settings for it; the person's own if None.
 
     Returns
     -------
-    order, remark
-        The remark is what has to be said aloud about the choice of provider.
+    submission, remark
+        The remark explains the choice of provider.
 
     Raises
     ------
     HailuoError
-        Whatever is wrong with it.
+        For any problem with it.
     """
-    settings = settings or Hailuo.instance()
-    notebook, shell = origin.notebook(), origin.shell()
-    check_count(wish.count)
-    provider, remark = choose_provider(settings, wish.provider, notebook.folder)
-    request = request_of(wish, provider, settings, notebook.folder)
-    cell_id, source = origin.cell(shell)
-    order = Order(
+    notebook, shell = context.notebook(), context.shell()
+    # A budget in a configuration file applies without %load_ext too.
+    settings = settings or configure(shell)
+    chosen: GenerateOptions = {**DEFAULTS, **options}
+    check_count(chosen["count"])
+    provider, remark = choose_provider(
+        settings, chosen["provider"], notebook.folder, chosen["model"]
+    )
+    request = request_from(prompt, options, provider, settings)
+    cell_id, source = context.cell(shell)
+    labels = {name: value for name, value in chosen.items() if name in Labels.__annotations__}
+    submission = Submission(
         request,
         provider,
-        output_folder(settings, wish.output, notebook.folder),
+        output_folder(settings, chosen["output"], notebook.folder),
         OriginRecord(
             notebook_id=notebook.id,
-            notebook_path=notebook.path.name if notebook.path else None,
+            notebook_path=notebook.name,
             cell_id=cell_id,
             source_sha256=source,
         ),
-        count=wish.count,
-        new=wish.new,
-        yes=wish.yes,
-        tags=tuple(wish.tags),
-        note=wish.note,
-        name=wish.name,
-        parent=wish.parent,
-        sweep=wish.sweep,
-        position=wish.position,
         key_folder=notebook.folder,
+        count=chosen["count"],
+        new=chosen["new"],
+        yes=chosen["yes"],
+        labels=cast("Labels", labels),
+        parent=parent,
+        notebook=notebook,
     )
-    return order, remark
+    return submission, remark
 
 
-def place(wish: Wish, *, settings: Hailuo | None = None) -> tuple[Engine, list[Placed], str]:
-    """Check a wish, decide what it needs, and set it going.
+@dataclass(frozen=True)
+class Submitted:
+    """A submission and its runs, the oldest first.
 
-    Returns
-    -------
-    engine, placed, remark
-        The runs, the oldest first, and what has to be said aloud: about the choice of provider, and
-        about runs of other notebooks that serve.
+    Parameters
+    ----------
+    remark
+        A remark about the choice of provider.
+    began
+        `time.monotonic` at the start of the cell.
+    """
+
+    engine: Engine
+    submission: Submission
+    submitted: tuple[SubmittedRun, ...]
+    remark: str
+    began: float
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs."""
+        return [each.run for each in self.submitted]
+
+    @property
+    def result(self) -> Run | list[Run]:
+        """The run, or a list if the count is more than 1."""
+        return self.runs if self.submission.count > 1 else self.runs[0]
+
+    @property
+    def reused(self) -> frozenset[str]:
+        """Ids of the runs that are reused instead of bought."""
+        return frozenset(each.run.run_id for each in self.submitted if each.action is Action.SHOW)
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether the answer to each submit was lost, so far as is known."""
+        return all(run.status is State.UNCONFIRMED for run in self.runs)
+
+    @property
+    def run_remarks(self) -> list[str]:
+        """Remarks on runs that another notebook or process requested."""
+        return [formatting.escape_control(each.remark) for each in self.submitted if each.remark]
+
+    def wait_for_answers(self) -> HailuoError | None:
+        """Wait until the submits are answered, at most until `ANSWER_S` after the cell's start.
+
+        Under an executor that runs cell after cell there is no such limit. A run that has not ended by then
+        is reported by the next wait.
+
+        Returns
+        -------
+        HailuoError or None
+            The first refusal.
+        """
+        self.engine.wait_answers(self.runs, patience(self.began))
+        errors = {run.run_id: error for run in self.runs if (error := refusal(run))}
+        self.engine.unreported.update(
+            {run.run_id: run for run in self.runs if run.run_id not in errors and not run.done}
+        )
+        return next(iter(errors.values()), None)
+
+    def to_result(self, *, wait: bool) -> Run | list[Run]:
+        """Return the result for Python code.
+
+        Prints the origin of a run that this notebook or script has not requested.
+
+        Parameters
+        ----------
+        wait
+            Return when the clips are downloaded.
+
+        Raises
+        ------
+        HailuoError
+            If a run was refused so far, or (with `wait`) failed.
+        """
+        for remark in self.run_remarks:
+            print(remark)  # noqa: T201
+        if error := self.wait_for_answers():
+            raise error
+        if wait:
+            self._wait()
+        return self.result
+
+    def show(self, ip: Any, *, wait: bool, embed: bool) -> None:
+        """Show the runs in the running cell, and assign them to the named variable.
+
+        Parameters
+        ----------
+        ip
+            The shell.
+        wait
+            Return when the clips are downloaded, as always under an executor.
+        embed
+            Store the clips in the notebook too.
+
+        Raises
+        ------
+        HailuoError
+            If a run was refused so far, or failed.
+        """
+        advice = drive_advice.once(context.host(ip), self.submission)
+        if remarks := [each for each in (self.remark, *self.run_remarks, advice) if each]:
+            print_safely("\n".join(remarks))
+        error = self.wait_for_answers()
+        if name := self.submission.labels.get("name"):
+            ip.user_ns[name] = self.result
+        # A single refused run is shown by its error alone; one of several is also displayed. An unconfirmed
+        # one always has a card, however soon the loss was noticed: it will show how that is resolved.
+        if error is None or len(self.runs) > 1 or self.unconfirmed:
+            from hailuo_jupyter.kernel.display.run_output import show
+
+            waits = wait and error is None
+            show(self.engine, self.runs, ip, wait=waits, embed=embed, saved=self.reused)
+        interactive = context.frontend(ip) is context.Frontend.INTERACTIVE
+        if error is not None and (wait or not interactive or not self.unconfirmed):
+            raise error
+        if wait or context.frontend(ip) is context.Frontend.HEADLESS:
+            self._wait()
+
+    def _wait(self) -> None:
+        for run in self.runs:
+            run.wait()
+
+
+def submit(submission: Submission, began: float, remark: str = "") -> Submitted:
+    """Decide what a submission needs, and start it.
+
+    Parameters
+    ----------
+    submission, remark
+        As returned by `submission_from`.
+    began
+        `time.monotonic` at the start of the cell.
 
     Raises
     ------
     HailuoError
-        Whatever stands in the way; nothing was sent then.
+        For any problem; nothing was sent then.
     """
-    order, remark = order_of(wish, settings=settings)
-    engine = process.engine()
-    placed = engine.place(order)
-    remarks = [remark, *(words.harmless(each.remark) for each in placed)]
-    return engine, placed, "\n".join(each for each in remarks if each)
+    engine = process.get_engine()
+    host_secrets.look([submission.provider], submission.key_folder)
+    return Submitted(engine, submission, tuple(engine.submit(submission)), remark, began)
+
+
+def dry_run(submission: Submission, remark: str) -> None:
+    """Print what would be sent, and where, and what it would cost; nothing is sent or started.
+
+    Local frames are described: their links do not exist yet, and data URIs would fill the page.
+
+    Raises
+    ------
+    SettingsError
+        If the environment has an invalid address for the provider.
+    """
+    request, provider = submission.request, submission.provider
+    frames = {
+        role: _frame_words(frame, upload=provider.frames_as == "upload")
+        for role, frame in (("first", request.first_frame), ("last", request.last_frame))
+        if frame is not None
+    }
+    demo = provider.name == "demo"
+    simulator = os.environ.get(demo_server.ADDRESS) or "(the demo's simulator)"
+    addresses = demo_server.base_addresses(simulator.rstrip("/")) if demo else None
+    call = providers.dialect(provider, addresses).submit(request, frames, "dry-run")
+    address = call.url if demo else redact.link(call.url)
+    body = json.dumps(call.body, ensure_ascii=False, indent=2)
+    price = submission.price.sentence(submission.count)
+    lines = [remark, f"{call.method} {address}", body, price, "Dry run: nothing was sent."]
+    print_safely(formatting.escape_control("\n".join(line for line in lines if line)))
+
+
+def _frame_words(frame: Frame, *, upload: bool) -> str:
+    if frame.url is not None:
+        return redact.link(frame.url)
+    form = "link to the uploaded file" if upload else f"data URI of {frame.size} bytes"
+    return f"<{form}, sha256 {frame.sha256}>"
 
 
 def refusal(run: Run) -> HailuoError | None:
-    """Give the error of a run that the provider refused, or that was not or maybe sent; else None."""
+    """Return the error of a run that was refused, not sent, or perhaps sent; else None."""
     row = run.record
     if (
         row.state in {State.REJECTED, State.UNCONFIRMED, State.PREPARED, State.FAILED}
         and row.problem
     ):
         if row.state is State.PREPARED and not run.done:
-            return None  # the provider put it off, and it is offered again
+            return None  # the provider deferred it, and it is sent again
         return from_problem(row.problem.model_dump())
     return None
 
 
-def answered(engine: Engine, placed: Sequence[Placed], began: float) -> HailuoError | None:
-    """Wait until the submits are answered, `ANSWER_S` after `began` at the latest.
+def patience(began: float) -> float | None:
+    """Return the remaining seconds that a cell waits for the answers to its submits; None for no limit.
 
     Parameters
     ----------
-    engine, placed
-        As `place` gave them.
     began
         `time.monotonic` at the start of the cell.
-
-    Returns
-    -------
-    HailuoError or None
-        The first refusal.
     """
-    runs = [each.run for each in placed]
-    engine.wait_answers(runs, max(0.0, ANSWER_S - (time.monotonic() - began)))
-    return next((error for run in runs if (error := refusal(run))), None)
+    # After a cell's end an executor such as nbconvert receives nothing more of it: a request that is
+    # given up later would pass for one that was sent.
+    if context.frontend(context.shell()) is context.Frontend.HEADLESS:
+        return None
+    return max(0.0, ANSWER_S - (time.monotonic() - began))
 
 
 def _show(run: Run) -> None:
-    from hailuo_jupyter.kernel.display import show_run
+    from hailuo_jupyter.kernel.display.run_output import show_run
 
     show_run(run)
 
 
-Run.show = _show
+def _static_bundle(run: Run) -> dict[str, Any]:
+    from hailuo_jupyter.kernel.display.run_output import static_bundle
+
+    return static_bundle(run)
 
 
+Run.show, Run.static_bundle = _show, _static_bundle
+
+
+@takes_options()
 def generate(
-    prompt: str,
-    provider: str | None = None,
-    *,
-    mode: str | None = None,
-    resolution: str | None = None,
-    duration: int | None = None,
-    image: Any = None,
-    last_image: Any = None,
-    prompt_optimizer: bool = True,
-    count: int = 1,
-    new: bool = False,
-    yes: bool = False,
-    wait: bool = False,
-    output: str | Path | None = None,
-    tags: Sequence[str] = (),
-    note: str | None = None,
-    name: str | None = None,
+    prompt: str, provider: str | None = None, **options: Unpack[KeywordOptions]
 ) -> Run | list[Run]:
-    """Ask for a clip, in a notebook, in IPython or in a plain script.
+    """Request a clip, in a notebook, in IPython or in a plain script.
 
     Parameters
     ----------
@@ -296,28 +519,30 @@ def generate(
         1 to 2000 characters, taken literally.
     provider
         ``"segmind"``, ``"aimlapi"`` or ``"demo"``; None for the setting, or the one with a key.
-    mode
-        Segmind: ``"standard"`` or ``"pro"``.
-    resolution, duration
-        AI/ML API: ``"768P"`` or ``"1080P"``; 6 or 10 seconds (10 at 768P only).
+    model
+        ``"hailuo-02"`` (the default), ``"hailuo-02-fast"``, ``"hailuo-2.3"``, ``"hailuo-2.3-fast"`` or
+        ``"h3"``; not every provider has each.
+    mode, resolution, duration, ratio
+        The model's own options at this provider, as ``%%hailuo --help`` and the README list them:
+        ``"standard"`` or ``"pro"``; ``"768P"``, ``"1080P"`` or ``"512P"``; 6 or 10 seconds; ``"16:9"``.
     image, last_image
         First and last frame: a path, a URL, bytes, a PIL image, a numpy array, or a picture of an
         earlier clip: ``"run:RUN@last"`` (or ``@first``, ``@2.5s``), or ``run.frame("last")``.
     prompt_optimizer
         Let the provider rewrite the prompt (its default).
     count
-        Runs of this request wanted in this notebook, 1 to 20; only what is missing is bought.
+        Number of runs of this request in this notebook, 1 to 20; only what is missing is bought.
     new
-        Buy, even where the notebook has such a run already.
+        Buy even if the notebook has such a run already.
     yes
-        Send under a budget (``Hailuo.budget_notebook_usd``, ``Hailuo.budget_day_usd``), though nobody
-        publishes what the clip costs.
+        Send under a budget (``Hailuo.budget_notebook_usd``, ``Hailuo.budget_day_usd``), even if no
+        price is published for the clip.
     wait
-        Return when the clips are there; else when the provider has answered, after 2 s at the latest.
+        Return when the clips are downloaded; else when the provider has answered, after at most 2 s.
     output
-        Folder for the clips, relative to the notebook's.
+        Folder for the clips, relative to the working directory; the setting's if None.
     tags, note, name
-        Kept in the record.
+        Stored in the record.
 
     Returns
     -------
@@ -327,49 +552,15 @@ def generate(
     Raises
     ------
     HailuoError
-        If the request is wrong, was refused within that time, or (with `wait`) did not end well.
+        If the request is wrong, was refused within that time, or (with `wait`) failed.
+
+    Examples
+    --------
+    >>> from hailuo_jupyter import generate
+    >>> run = generate("A heron lifts off a lake.", "demo")
+    >>> run.wait().clip.suffix
+    '.mp4'
     """
     began = time.monotonic()
-    wish = Wish(
-        prompt,
-        provider,
-        {"mode": mode, "resolution": resolution, "duration": duration},
-        image,
-        last_image,
-        prompt_optimizer,
-        output,
-        count,
-        new,
-        name,
-        tags,
-        note,
-        yes=yes,
-    )
-    engine, placed, _ = place(wish)
-    return handed(engine, placed, began, wait=wait)
-
-
-def handed(
-    engine: Engine, placed: Sequence[Placed], began: float, *, wait: bool
-) -> Run | list[Run]:
-    """Give what was placed as Python code gets it: one run, or a list of several.
-
-    Parameters
-    ----------
-    engine, placed, began
-        See `answered`.
-    wait
-        Return when the clips are there.
-
-    Raises
-    ------
-    HailuoError
-        If a run was refused by now, or (with `wait`) did not end well.
-    """
-    if error := answered(engine, placed, began):
-        raise error
-    runs = [each.run for each in placed]
-    if wait:
-        for run in runs:
-            run.wait()
-    return runs if len(runs) > 1 else runs[0]
+    submission, _ = submission_from(prompt, {"provider": provider, **options})
+    return submit(submission, began).to_result(wait=options.get("wait", False))

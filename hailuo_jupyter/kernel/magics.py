@@ -1,31 +1,62 @@
-"""``%%hailuo`` and ``%hailuo``. What they need is imported when they are first used."""
+"""``%%hailuo`` and ``%hailuo``. Their dependencies are imported on first use."""
 
 from __future__ import annotations
 
+import inspect
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from hailuo_jupyter.errors import NOTHING_SENT, OptionError
-from hailuo_jupyter.kernel import options, origin
-from hailuo_jupyter.kernel.cell_options import CELL_OPTIONS, CELL_USAGE, wish_of
+from hailuo_jupyter.formatting import print_safely
+from hailuo_jupyter.kernel import consent
+from hailuo_jupyter.kernel.cell_source import (
+    CELL_OPTIONS,
+    CELL_USAGE,
+    options_from,
+    parse_cell,
+    prompt_of,
+)
+from hailuo_jupyter.kernel.magic_args import help_text
+from hailuo_jupyter.kernel.prompt import fill
 from hailuo_jupyter.settings import Hailuo
+
+_Magic = TypeVar("_Magic", bound=Callable[..., Any])
+
+
+def _with_options(magic: _Magic) -> _Magic:
+    """Append the table of options to a magic's docstring, which IPython shows for ``%%hailuo?``."""
+    magic.__doc__ = (
+        f"{inspect.cleandoc(magic.__doc__ or '')}\n\n{help_text('', CELL_OPTIONS).strip()}"
+    )
+    return magic
 
 
 @magics_class
 class HailuoMagics(Magics):
-    """The two magics; the work is done elsewhere."""
+    """The two magics; other modules do the work."""
 
     @no_var_expand
     @line_cell_magic
+    @_with_options
     def hailuo(self, line: str, cell: str | None = None) -> None:
-        """Make a video with MiniMax Hailuo-02.
+        """Generate a video clip with MiniMax Hailuo-02 from a prompt.
 
-        ``%%hailuo [options]`` with a prompt below sends a request and returns at once;
-        ``%%hailuo --help`` lists the options. ``%hailuo`` alone shows what is going on and which
-        commands there are.
+        The cell returns within 2 s. The clip plays in its output when it is ready, which takes minutes
+        (seconds with the demo). Running the cell again shows the clip it has and buys none.
+
+        Example, free of charge and without a key::
+
+            %%hailuo --provider demo --name heron
+            A heron lifts off a lake at dawn. [Pan left]
+
+        ``{variables}`` in the prompt are filled in. ``heron.clip`` is then the path of the clip, and
+        ``heron?`` explains the rest. ``--dry-run`` shows the request and its price without sending it.
+
+        ``%hailuo`` alone shows active runs and lists the commands, ``%hailuo COMMAND --help`` explains one.
         """
         if cell is None:
             from hailuo_jupyter.kernel.commands import dispatch
@@ -36,90 +67,56 @@ class HailuoMagics(Magics):
 
 
 def run_cell(line: str, cell: str, ip: Any) -> None:
-    """Do what a ``%%hailuo`` cell asks for.
+    """Run a ``%%hailuo`` cell.
 
     Raises
     ------
     HailuoError
-        Whatever is wrong, in words; IPython shows it as one line.
+        For any problem; IPython shows it as one line.
     """
     began = time.monotonic()
-    read = options.read(options.words_of(line), CELL_OPTIONS)
-    if read.words:
-        raise OptionError(
-            f"{read.words[0]!r} on the option line belongs to no option.",
-            money=NOTHING_SENT,
-            todo="The prompt goes below the first line; a value with spaces needs quotes.",
-        )
-    if read.flag("help"):
-        print(options.help_text(CELL_USAGE, CELL_OPTIONS))  # noqa: T201
+    parsed, cell = parse_cell(line, cell)
+    if parsed.flag("help"):
+        print_safely(help_text(CELL_USAGE, CELL_OPTIONS))
         return
-
-    sweeps = bool(read.many("sweep")) or read.text("grid") is not None
+    sweeps = bool(parsed.many("sweep")) or parsed.text("grid") is not None
     # The prompt of a sweep is filled in point by point.
-    wish = wish_of(read, "" if sweeps else cell, ip.user_ns)
-    settings = Hailuo.instance()
-    if origin.new_take(ip):
-        wish = replace(wish, new=True)
+    text = prompt_of(cell)
+    prompt = text if sweeps else fill(text, ip.user_ns)
+    options = options_from(parsed, CELL_OPTIONS, ip.user_ns)
+    agreed = consent.agreed_quote(ip)
+    if parsed.flag("quote"):
+        if agreed is not None:
+            raise agreed.other()
+        if sweeps:
+            raise OptionError(
+                "--quote compares providers for one request, not for a sweep.",
+                money=NOTHING_SENT,
+                todo="Leave --sweep and --grid out; the plan of a sweep has its price.",
+            )
+        from IPython.display import display
+
+        from hailuo_jupyter.kernel.quote import quote_of
+
+        display(quote_of(prompt, options))  # type: ignore[no-untyped-call]
+        return
     if sweeps:
-        from hailuo_jupyter.kernel.sweep import cell as sweep_cell
+        if agreed is not None:
+            raise agreed.other()
+        from hailuo_jupyter.kernel.sweep import magic as sweep_cell
 
-        sweep_cell.run(read, wish, cell, ip, began)
+        sweep_cell.run(parsed, options, prompt, ip, began)
         return
-    if read.flag("dry-run"):
-        from hailuo_jupyter.kernel import dry_run
-
-        dry_run.show(wish, settings)
-        return
-    place(wish, settings, read, ip, began)
-
-
-def place(wish: Any, settings: Hailuo, read: options.Line, ip: Any, began: float) -> None:
-    """Set a wish going and show its runs, as the option line wants it.
-
-    Parameters
-    ----------
-    wish
-        A `generate.Wish`.
-    settings
-        What is in force for it.
-    read
-        The option line: ``--wait`` and ``--embed``.
-    ip
-        The shell.
-    began
-        `time.monotonic` at the start of the cell.
-
-    Raises
-    ------
-    HailuoError
-        Whatever stands in the way, or a refusal.
-    """
     from hailuo_jupyter.kernel import generate
 
-    engine, placed, remark = generate.place(wish, settings=settings)
-    if remark:
-        print(remark)  # noqa: T201
-    error = generate.answered(engine, placed, began)
-    runs = [each.run for each in placed]
-    if wish.name:
-        ip.user_ns[wish.name] = runs if wish.count > 1 else runs[0]
-
-    # One refused run is told by its error alone; beside others it shows its place.
-    if error is None or len(runs) > 1:
-        from hailuo_jupyter.engine.decide import Act
-        from hailuo_jupyter.kernel.display import show
-
-        show(
-            engine,
-            runs,
-            ip,
-            wait=read.flag("wait") and error is None,
-            embed=read.flag("embed") or settings.embed,
-            saved=frozenset(each.run.run_id for each in placed if each.act is Act.SHOW),
-        )
-    if error is not None:
-        raise error
-    if read.flag("wait") or origin.audience(ip) is origin.Audience.HEADLESS:
-        for run in runs:
-            run.wait()
+    settings = Hailuo.instance()
+    submission, remark = generate.submission_from(prompt, options, settings=settings)
+    if parsed.flag("dry-run"):
+        generate.dry_run(submission, remark)
+        return
+    if agreed is not None:
+        submission = replace(submission, new=True)
+        agreed.check(submission)
+    generate.submit(submission, began, remark).show(
+        ip, wait=parsed.flag("wait"), embed=parsed.flag("embed") or settings.embed
+    )

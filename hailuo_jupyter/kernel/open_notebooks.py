@@ -1,4 +1,4 @@
-"""The notebooks that front ends have open: where they lie, and which records and outputs they lack."""
+"""The notebooks that front ends have open: where they are, and which records and outputs they lack."""
 
 from __future__ import annotations
 
@@ -6,53 +6,55 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hailuo_jupyter import startup
 from hailuo_jupyter.errors import HailuoError
-from hailuo_jupyter.kernel import origin
-from hailuo_jupyter.kernel.bridge_messages import Hello
-from hailuo_jupyter.kernel.origin import Notebook
-from hailuo_jupyter.notebook_id import made_of_path
+from hailuo_jupyter.ids import Notebook, is_file, made_of_path
+from hailuo_jupyter.kernel import context
+from hailuo_jupyter.kernel.comm_messages import REFERENCES, Hello
+from hailuo_jupyter.links import shared
 from hailuo_jupyter.states import BOUGHT, SETTLED
 
 if TYPE_CHECKING:
     from hailuo_jupyter.engine.engine import Engine
     from hailuo_jupyter.engine.run import Run
-    from hailuo_jupyter.runlog import Row
+from hailuo_jupyter.runlog import Row
 
 logger = logging.getLogger(__name__)
 
-#: Runs of one notebook that are looked for in the log.
+#: Maximum runs of one notebook that are looked up in the log.
 _MOST_RUNS = 1000
 
 
 class Draw(Protocol):
-    """Who draws outputs anew: `outputs.bundles_now`, which lies above this module."""
+    """Renders outputs: `render_outputs.render_outputs`, in a layer above this module."""
 
     def __call__(
         self, engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False
     ) -> list[dict[str, Any]]:
-        """Give what outputs of these runs may have to hold now."""
+        """Return the current content for outputs of these runs."""
 
 
 @dataclass
 class _Open:
-    """One notebook, as far as its front ends have told of it and have been told."""
+    """One notebook: what its front ends have reported and received."""
 
     folder: Path
+    ids: frozenset[str] = frozenset()
     known: set[str] = field(default_factory=set)
     shown: dict[tuple[str, ...], bool] = field(default_factory=dict)  # runs of an output: embedded
 
 
 class OpenNotebooks:
-    """What is open, and what each has to be told. It sends nothing itself.
+    """The open notebooks, and what each has to receive. It sends nothing itself.
 
     Parameters
     ----------
     draw
-        Draws the outputs that are behind.
+        Renders the outdated outputs.
     """
 
     def __init__(self, draw: Draw) -> None:
@@ -63,14 +65,14 @@ class OpenNotebooks:
         return bool(self._open)
 
     def answer(self, notebook: Notebook, hello: Hello, engine: Engine | None) -> dict[str, Any]:
-        """Take in what a front end says, and give what it lacks.
+        """Register what a front end reports, and send what it is missing.
 
         Parameters
         ----------
         notebook, hello
-            Which notebook it has open, and what that knows and shows.
+            The open notebook, and the records and outputs in it.
         engine
-            Its logs are asked; None where there is no log yet.
+            The engine with the logs; None if there is no log yet.
 
         Returns
         -------
@@ -78,37 +80,47 @@ class OpenNotebooks:
             The content of a welcome: notebook, records, bundles.
         """
         place = self._open.setdefault(notebook.id, _Open(notebook.folder))
-        place.folder = notebook.folder
+        place.folder, place.ids = notebook.folder, frozenset((notebook.id, *notebook.aliases))
         place.known |= set(hello.known)
         place.shown |= {shown.runs: shown.embed for shown in hello.shown}
-        rows = [] if engine is None else _rows(engine, notebook.id, hello.known)
+        # The id of a notebook that is not trusted is its author's: it may be another notebook's id.
+        whole = notebook.id if hello.trusted else None
+        rows = [] if engine is None else _rows(engine, whole, hello.known)
         latest = {row.run_id: row.revision for row in rows}
         behind = {
             shown.runs: shown.embed
             for shown in hello.shown
             if any(
-                latest.get(run, 0) > at for run, at in zip(shown.runs, shown.revisions, strict=True)
+                latest.get(run, 0) > revision
+                for run, revision in zip(shown.runs, shown.revisions, strict=True)
             )
         }
         return {
             "notebook": notebook.id,
             "records": [
-                json.loads(row.record_json)
+                shared(json.loads(row.record_json))
                 for row in rows
                 if row.revision > hello.known.get(row.run_id, 0)
             ],
-            "bundles": self._bundles(engine, behind, notebook.folder),
+            "bundles": [
+                _referring(bundle, hello)
+                for bundle in self._bundles(engine, behind, notebook.folder)
+            ],
         }
 
     def shows(self, notebook: Notebook, runs: tuple[str, ...]) -> None:
-        """Take in that an output shows runs, in a notebook that a front end has told of."""
+        """Register that an output shows runs, in a notebook that a front end reported."""
         if (place := self._open.get(notebook.id)) is not None:
             place.shown.setdefault(runs, False)
 
     def news(self, row: Row, engine: Engine | None) -> Iterator[dict[str, Any]]:
-        """Give what is to be said of a run that has changed, for each notebook it concerns."""
-        record = json.loads(row.record_json)
-        others = [key for key, place in self._open.items() if row.run_id in place.known]
+        """Yield the messages about a changed run, for each notebook with it."""
+        record = shared(json.loads(row.record_json))
+        others = [
+            key
+            for key, place in self._open.items()
+            if row.run_id in place.known or row.notebook_id in place.ids
+        ]
         for notebook_id in dict.fromkeys((row.notebook_id, *others)):
             place = self._open.get(notebook_id or "")
             bundles: list[dict[str, Any]] = []
@@ -122,7 +134,7 @@ class OpenNotebooks:
     def _bundles(
         self, engine: Engine | None, shown: dict[tuple[str, ...], bool], folder: Path
     ) -> list[dict[str, Any]]:
-        """Draw outputs anew, as far as the log knows their runs."""
+        """Render outputs whose runs are in the log."""
         if engine is None or not shown:
             return []
         found: list[dict[str, Any]] = []
@@ -135,39 +147,53 @@ class OpenNotebooks:
         return found
 
 
-def _rows(engine: Engine, notebook_id: str, known: Iterable[str]) -> list[Row]:
-    """Give the runs of a notebook, and those of others that it shows."""
+def _referring(bundle: dict[str, Any], hello: Hello) -> dict[str, Any]:
+    """Return a bundle for a front end, which may have reported the records in its metadata."""
+    # Whoever has drawn it has loaded these; the extension alone does not.
+    from hailuo_jupyter.kernel.display.bundle import MIME
+    from hailuo_jupyter.record.reference import with_references
+
+    if REFERENCES not in hello.can or MIME not in bundle:
+        return bundle
+    return {**bundle, MIME: with_references(bundle[MIME], hello.known)}
+
+
+def _rows(engine: Engine, notebook_id: str | None, run_ids: Iterable[str]) -> list[Row]:
+    """Return the runs of a notebook, if it has an id, and those of others that it shows."""
     found: dict[str, Row] = {}
     for log in engine.logs():
-        for row in log.recent(_MOST_RUNS, notebook_id=notebook_id, states=BOUGHT | SETTLED):
-            found[row.run_id] = row
-        for run_id in known:
+        if notebook_id is not None:
+            for row in log.recent(_MOST_RUNS, notebook_id=notebook_id, states=BOUGHT | SETTLED):
+                found[row.run_id] = row
+        for run_id in run_ids:
             if run_id not in found and (shown := log.find(run_id)):
                 found[run_id] = shown
     return list(found.values())
 
 
 def located(hello: Hello) -> Notebook:
-    """Find the notebook that a front end tells of on this machine.
+    """Find the notebook that a front end reports on this machine.
 
-    Its path starts at the server's root. The kernel has been told its whole path once, at its
-    start, which stays true until somebody renames the notebook.
+    Its path starts at the server's root. The kernel receives its full path once, at its
+    start, which is valid until the notebook is renamed. A file that is not on this machine
+    still has its name.
     """
-    found = _file(hello.root, hello.path) if hello.path.endswith(".ipynb") else None
-    if found is None:
-        known = origin.notebook()
-        return Notebook(hello.id or known.id, known.path, known.folder)
-    return Notebook(hello.id or made_of_path(found), found, found.parent)
+    notebook = context.notebook()
+    if not hello.path.endswith(".ipynb"):
+        return replace(notebook, id=hello.id or notebook.id, aliases=())
+    if found := _file(hello.root, hello.path):
+        return Notebook(hello.id or made_of_path(found), found, found.parent, found.name)
+    name = PurePosixPath(hello.path).name
+    if notebook.name == name:
+        return replace(notebook, id=hello.id or notebook.id, aliases=())
+    made = made_of_path(Path(hello.root or "/") / hello.path)
+    return Notebook(hello.id or made, None, notebook.folder, name)
 
 
 def _file(root: str, path: str) -> Path | None:
-    first = os.environ.get("JPY_SESSION_NAME", "")
+    first = startup.variable(startup.SESSION_NAME)
     for whole in (Path(first), Path(os.path.expanduser(root or "/")) / path):  # noqa: PTH111 - below
         # os.path's leaves a folder of an unknown user as it is; pathlib's raises.
-        if whole.is_absolute() and whole.as_posix().endswith(f"/{path}"):
-            try:
-                if whole.is_file():
-                    return whole
-            except OSError:  # a name that is too long
-                continue
+        if whole.is_absolute() and whole.as_posix().endswith(f"/{path}") and is_file(whole):
+            return whole
     return None

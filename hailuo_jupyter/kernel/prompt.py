@@ -1,15 +1,18 @@
-"""Filling ``{variables}`` of the notebook into a prompt and into option values."""
+"""Fill ``{variables}`` of the notebook into a prompt and into option values."""
 
 from __future__ import annotations
 
+import ast
+import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from types import ModuleType
 from typing import Any
 
 from hailuo_jupyter.errors import NOTHING_SENT, PromptError
 
-_DOUBLE = "For a brace that stands for itself, write it twice: {{ and }}."
+_DOUBLE = "For a literal brace, write it twice: {{ and }}."
 
 
 class _Filler(string.Formatter):
@@ -23,14 +26,89 @@ class _Filler(string.Formatter):
                 money=NOTHING_SENT,
                 todo=_DOUBLE,
             )
-        if key in kwargs:
-            return kwargs[key]
-        near = get_close_matches(key, [name for name in kwargs if not name.startswith("_")], n=1)
-        raise PromptError(
-            f"There is no variable {key!r} in the notebook.",
-            money=NOTHING_SENT,
-            todo=(f"Did you mean {{{near[0]}}}? " if near else "") + _DOUBLE,
-        )
+        return kwargs[key]
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        name = re.split(r"[.[]", field_name, maxsplit=1)[0]
+        if name and not name.isdecimal() and name not in kwargs:
+            raise _cannot_fill(
+                field_name, f"There is no variable {name.strip()!r} in the notebook", kwargs
+            )
+        try:
+            found = super().get_field(field_name, args, kwargs)
+        except (ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
+            reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
+            what = f"{{{field_name}}} cannot be filled in: {reason.rstrip('.')}"
+            meant = _attribute_meant(field_name, error)
+            raise _cannot_fill(field_name, what, kwargs, meant) from None
+        if found[0] is None:
+            # A frame that does not exist yet would be left out, and the clip paid for without it.
+            raise PromptError(
+                f"{{{field_name}}} is None, so it can't be filled in.",
+                money=NOTHING_SENT,
+                todo="Run the cell that defines it, or remove it.",
+            )
+        return found
+
+
+def _attribute_meant(field: str, error: Exception) -> str:
+    """Return the field with the attribute that was probably meant, such as ``run.run_id`` for ``run.id``."""
+    if not isinstance(error, AttributeError) or not error.name:
+        return ""
+    # Not `dir`: the object may have its own, which can run any code.
+    names = [each for each in object.__dir__(error.obj) if not each.startswith("_")]
+    near = get_close_matches(error.name, names, n=1, cutoff=0.5)
+    return re.sub(rf"\.{re.escape(error.name)}\b", f".{near[0]}", field, count=1) if near else ""
+
+
+def _variables(namespace: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names that a prompt may mean: neither functions nor modules, nor IPython's own."""
+    for name, value in namespace.items():
+        own = name.startswith("_") or name in {"In", "Out"}
+        if not own and not callable(value) and not isinstance(value, ModuleType):
+            yield name
+
+
+def _cannot_fill(
+    field: str, what: str, namespace: Mapping[str, Any], meant: str = ""
+) -> PromptError:
+    """Return the error for a field, with the correct way to write what was probably meant.
+
+    An f-string accepts any expression between braces, this only names, attributes and keys without quotes.
+    """
+    name = field.strip()
+    plain = re.sub(r"""\[\s*(["'])([^\]]*)\1\s*\]""", r"[\2]", name)
+    first = re.split(r"[.[]", name, maxsplit=1)[0]
+    near = get_close_matches(first, list(_variables(namespace)), n=1)
+    if meant and _has_value(meant, namespace):
+        todo = f"Did you mean {{{meant}}}?"
+    elif plain != field and _has_value(plain, namespace):
+        todo = f"Write {{{plain}}}, without {'spaces' if plain == name else 'quotes'}."
+    elif _is_expression(name):
+        todo = f"Compute it in a cell first: value = {name}. Then write {{value}}."
+    elif near:
+        todo = f"Did you mean {{{near[0]}}}? {_DOUBLE}"
+    else:
+        todo = _DOUBLE
+    return PromptError(f"{what}.", money=NOTHING_SENT, todo=todo)
+
+
+def _has_value(field: str, namespace: Mapping[str, Any]) -> bool:
+    try:
+        return string.Formatter().get_field(field, (), namespace)[0] is not None
+    except (ValueError, KeyError, AttributeError, IndexError, TypeError):
+        return False
+
+
+def _is_expression(text: str) -> bool:
+    """Return whether Python can compute a text, that is more than one name or one constant."""
+    try:
+        tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return not isinstance(tree.body, ast.Name | ast.Constant) and any(
+        isinstance(node, ast.Name) for node in ast.walk(tree)
+    )
 
 
 def fill(text: str, namespace: Mapping[str, Any]) -> str:
@@ -52,26 +130,29 @@ def fill(text: str, namespace: Mapping[str, Any]) -> str:
     Raises
     ------
     PromptError
-        For an unknown name, a missing attribute or key, and a brace without its partner.
+        For an unknown name, a missing attribute or key, a value that is None, and an unmatched
+        brace.
     """
     try:
         return _Filler().vformat(text, (), namespace)
     except PromptError:
         raise
-    except (ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
-        said = f"has no {error}" if isinstance(error, KeyError) else str(error)
+    except (
+        ValueError,
+        TypeError,
+    ) as error:  # a lone brace, or an unsupported format
         raise PromptError(
-            f"A field between braces cannot be filled in: {said}.",
+            f"Invalid field in the prompt: {str(error).rstrip('.')}.",
             money=NOTHING_SENT,
             todo=_DOUBLE,
         ) from None
 
 
 def value_of(text: str, namespace: Mapping[str, Any]) -> Any:
-    """Give the object that an option value names, or the value with its fields filled in.
+    """Return the object that an option value references, or the value with its fields filled in.
 
-    ``{frame}`` alone gives the variable itself, so that a picture in memory can be a frame;
-    ``{folder}/first.png`` gives text.
+    ``{frame}`` alone returns the variable itself, so that a picture in memory can be a frame;
+    ``{folder}/first.png`` returns text.
 
     Raises
     ------
@@ -85,8 +166,5 @@ def value_of(text: str, namespace: Mapping[str, Any]) -> Any:
     if len(pieces) == 1:
         literal, name, spec, conversion = pieces[0]
         if not literal and name and not spec and not conversion:
-            try:
-                return _Filler().get_field(name, (), namespace)[0]
-            except (KeyError, AttributeError, IndexError, TypeError, ValueError):
-                return fill(text, namespace)
+            return _Filler().get_field(name, (), namespace)[0]
     return fill(text, namespace)

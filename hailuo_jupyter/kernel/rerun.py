@@ -1,6 +1,6 @@
-"""A run asked for again, with changes: from its record and its kept frames to a new order.
+"""Rerun a run with changes: from its record and its stored frames to a new submission.
 
-A rerun always buys, so asking for it is the consent. It is asked for once, all the same: where this
+A rerun always buys, so requesting it is the consent. But a repeated request buys once: if this
 notebook has a rerun of the same run with the same request, that one is shown, so that Run All buys
 nothing. ``--new`` buys another.
 """
@@ -8,155 +8,149 @@ nothing. ``--new`` buys another.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack, cast
 
+from hailuo_jupyter import catalogue, formatting
 from hailuo_jupyter.engine import process
-from hailuo_jupyter.engine.annotate import record_of
+from hailuo_jupyter.engine.annotations import record_of
 from hailuo_jupyter.engine.run import Run
+from hailuo_jupyter.engine.submission import Submission
 from hailuo_jupyter.errors import NOTHING_SENT, FrameError
-from hailuo_jupyter.frame import Frame, sha256
-from hailuo_jupyter.kernel import generate, origin, words
-from hailuo_jupyter.kernel.generate import Wish
-from hailuo_jupyter.offer import Provider
+from hailuo_jupyter.files import sha256
+from hailuo_jupyter.kernel import context, generate
+from hailuo_jupyter.kernel.generate_options import GenerateOptions, takes_options
 from hailuo_jupyter.record import FrameRecord, Record
 from hailuo_jupyter.request import Request
+from hailuo_jupyter.request.frames import Frame
 from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.settings import Hailuo
 
 
-class _Same:
+class _Unchanged:
     def __repr__(self) -> str:
         return "the same"
 
 
-#: Stands for the frame that the run had; None for no frame at all.
-SAME: Final = _Same()
+#: Placeholder for the run's own frame; None means no frame.
+UNCHANGED: Final = _Unchanged()
 
-_OPTION = {"image": "--image", "last_image": "--last-frame"}
-_ROLE = {"image": "first frame", "last_image": "last frame"}
+_FRAMES = {"image": ("first frame", "--image"), "last_image": ("last frame", "--last-frame")}
 
 
 @dataclass(frozen=True)
-class Again:
-    """A rerun that nothing was done for yet.
+class RerunPlan:
+    """A rerun that is not submitted yet.
 
     Parameters
     ----------
     record
-        The run that is asked for again.
-    wish, settings
-        What is asked for now, and the settings in force for it.
+        The run to repeat.
+    submission, remark
+        As returned by `generate.submission_from`.
     """
 
     record: Record
-    wish: Wish
-    settings: Hailuo
+    submission: Submission
+    remark: str
 
 
-def plan(run: Run, wish: Wish, *, keep: Collection[str]) -> Again:
-    """Put what a run asked for in place of what a wish leaves open.
+def plan(run: Run, prompt: str | None, changes: GenerateOptions) -> RerunPlan:
+    """Check a rerun, and build its submission; nothing is started.
 
     Parameters
     ----------
     run
         The run.
-    wish
-        What is wanted anew. Options that are None are the run's own, unless the provider changes.
-    keep
-        Which of ``prompt``, ``prompt_optimizer``, ``image`` and ``last_image`` are the run's own.
+    prompt
+        Another prompt; None for the run's own.
+    changes
+        The options that are set. Missing ones are the run's own if they are part of its request;
+        not the options of provider and model if one of these changes.
 
     Raises
     ------
     FrameError
-        If a frame that is to be kept is not at hand as it was sent.
+        If a frame to reuse is not available as it was sent.
+    HailuoError
+        For any other problem with it.
     """
-    engine = process.engine()
-    # Asked for anew: another process may have told the log meanwhile where its files lie.
+    engine = process.get_engine()
+    # Read again: another process may have moved its files and updated the log.
     row = engine.row(engine.run(run.run_id).run_id)
     record, settings = record_of(row), Hailuo.instance()
     old = record.request
-    values: dict[str, Any] = {"parent": record.run_id}
-    if wish.provider in {None, record.provider}:
-        given = {name: value for name, value in wish.options.items() if value is not None}
-        values |= {"provider": record.provider, "options": {**old.options, **given}}
-        settings = _speaking(record, settings)
-    if "prompt" in keep:
-        values["prompt"] = old.prompt
-    if "prompt_optimizer" in keep:
-        values["prompt_optimizer"] = old.prompt_optimizer
-    folder = generate.output_folder(settings, wish.output, origin.notebook().folder)
+    options: dict[str, Any] = {"prompt_optimizer": old.prompt_optimizer}
+    provider = catalogue.provider(record.provider, model=record.model, demo_dialect=record.dialect)
+    options["model"] = provider.model_name
+    if changes.get("provider") in {None, record.provider}:
+        options["provider"] = record.provider
+        settings = _with_dialect(record, settings)
+        if changes.get("model") in {None, provider.model_name}:
+            options |= old.options
+    folder = generate.output_folder(settings, changes.get("output"), context.notebook().folder)
     for name, frame in (("image", old.first_frame), ("last_image", old.last_frame)):
-        if name in keep and frame is not None:
-            values[name] = _kept(row, name, frame, folder)
-    return Again(record, replace(wish, **values), settings)
+        if name not in changes and frame is not None:
+            options[name] = _kept(row, name, frame, folder)
+    submission, remark = generate.submission_from(
+        old.prompt if prompt is None else prompt,
+        cast("GenerateOptions", {**options, **changes}),
+        parent=record.run_id,
+        settings=settings,
+    )
+    return RerunPlan(record, submission, remark)
 
 
-def beforehand(again: Again) -> list[str]:
-    """Say what a rerun will cost and that its clip will differ; nothing where it buys nothing.
+def preview(plan: RerunPlan) -> list[str]:
+    """Return a message with the cost of a rerun and that its clip will differ; empty if it buys nothing.
 
     Raises
     ------
     HailuoError
-        Whatever stands in the way; nothing was sent.
+        For any problem; nothing was sent.
     """
-    order, _ = generate.order_of(again.wish, settings=again.settings)
-    lacking = process.engine().lacks(order)
-    if not lacking:
+    submission = plan.submission
+    missing = process.get_engine().find_reusable(submission).missing
+    if not missing:
         return []
-    changes = _changes(order.request, again.record)
-    how = f"with {changes}" if changes else "unchanged"
-    each = f", each of {lacking}" if lacking > 1 else ""
-    unseen = ", and the prompt optimizer rewrites the prompt unseen"
-    seedless = "The clip will be another one: no provider takes a seed"
+    different = changes(submission.request, plan.record)
+    how = f"with {different}" if different else "unchanged"
+    each = f", each of {missing}" if missing > 1 else ""
+    unseen = ", and the optimizer rewrites the prompt without showing it"
+    seedless = "The clip will differ: no provider accepts a seed"
+    price = submission.price
+    cost = "it costs nothing (demo)" if price.kind == "free" else f"it costs {price.text}"
     return [
-        f"Run {again.record.run_id} again, {how}: {_price(order.provider, order.request)}{each}.",
-        f"{seedless}{unseen if order.request.prompt_optimizer else ''}.",
+        f"Run {plan.record.run_id} again, {how}: {cost}{each}.",
+        f"{seedless}{unseen if submission.request.prompt_optimizer else ''}.",
     ]
 
 
+@takes_options(prompt_optimizer=None, image=UNCHANGED, last_image=UNCHANGED)
 def rerun(
-    run: Run | str,
-    *,
-    prompt: str | None = None,
-    provider: str | None = None,
-    mode: str | None = None,
-    resolution: str | None = None,
-    duration: int | None = None,
-    image: Any = SAME,
-    last_image: Any = SAME,
-    prompt_optimizer: bool | None = None,
-    count: int = 1,
-    new: bool = False,
-    wait: bool = False,
-    output: str | Path | None = None,
-    tags: Sequence[str] = (),
-    note: str | None = None,
-    name: str | None = None,
-    yes: bool = False,
+    run: Run | str, *, prompt: str | None = None, **options: Unpack[GenerateOptions]
 ) -> Run | list[Run]:
-    """Ask again for what a run asked for, with changes. This buys, and the clip will be another one.
+    """Repeat the request of a run, with changes. This buys, and the clip will differ.
 
-    The new run has the old one's id as its ``parent``. Where this notebook has such a rerun already
-    (of the same run, with the same request), that one is given and nothing is bought.
+    The new run has the old one's id as its ``parent``. If this notebook has such a rerun already
+    (of the same run, with the same request), that one is returned and nothing is bought.
 
     Parameters
     ----------
     run
         The run, its id, or an unambiguous part of it.
-    prompt, mode, resolution, duration, prompt_optimizer
+    prompt, mode, resolution, duration, ratio, prompt_optimizer
         As for `generate`; None leaves each as it was.
-    provider
-        As for `generate`; None for the same one. With another one its own options hold.
+    provider, model
+        As for `generate`; None for the same one. With another, its own options apply.
     image, last_image
-        As for `generate`; None for no frame. Left out, the frame is the one that was sent: the file
-        that was kept, checked by its sha256, or its address.
+        As for `generate`; None for no frame. If omitted, the frame that was sent is used: the file
+        that was stored, checked by its sha256, or its address.
     count
-        Reruns wanted in this notebook, 1 to 20; only what is missing is bought.
+        Number of reruns in this notebook, 1 to 20; only what is missing is bought.
     new
-        Buy, even where the notebook has made this rerun already.
+        Buy even if the notebook has made this rerun already.
     wait, output, tags, note, name, yes
         As for `generate`; tags and note are the new run's own.
 
@@ -168,42 +162,37 @@ def rerun(
     Raises
     ------
     RunNotFound
-        If there is no such run.
+        If the run does not exist.
     FrameError
-        If a frame is not at hand as it was sent.
+        If a frame is not available as it was sent.
     HailuoError
-        As `generate`.
+        As for `generate`.
+
+    Examples
+    --------
+    >>> from hailuo_jupyter import generate, rerun
+    >>> run = generate("A heron lifts off a lake.", "demo").wait()
+    >>> finer = rerun(run, mode="pro").wait()
+    >>> finer.record.parent == run.run_id
+    True
     """
     began = time.monotonic()
-    found = run if isinstance(run, Run) else process.engine().run(run)
-    wish = Wish(
-        prompt or "",
-        provider,
-        {"mode": mode, "resolution": resolution, "duration": duration},
-        None if image is SAME else image,
-        None if last_image is SAME else last_image,
-        prompt_optimizer is not False,
-        output,
-        count,
-        new,
-        name,
-        tags,
-        note,
-        yes=yes,
+    changed = {name: value for name, value in options.items() if _is_set(name, value)}
+    planned = plan(
+        run if isinstance(run, Run) else process.get_engine().run(run),
+        prompt,
+        cast("GenerateOptions", changed),
     )
-    same = {
-        "prompt": prompt is None,
-        "prompt_optimizer": prompt_optimizer is None,
-        "image": image is SAME,
-        "last_image": last_image is SAME,
-    }
-    again = plan(found, wish, keep=[each for each, kept in same.items() if kept])
-    engine, placed, _ = generate.place(again.wish, settings=again.settings)
-    return generate.handed(engine, placed, began, wait=wait)
+    submitted = generate.submit(planned.submission, began)
+    return submitted.to_result(wait=options.get("wait", False))
 
 
-def _speaking(record: Record, settings: Hailuo) -> Hailuo:
-    """Give settings by which the demo speaks the wire that the run spoke, whose options it has."""
+def _is_set(name: str, value: object) -> bool:
+    return value is not (UNCHANGED if name in _FRAMES else None)
+
+
+def _with_dialect(record: Record, settings: Hailuo) -> Hailuo:
+    """Return settings with which the demo imitates the API that the run used, to have its options."""
     if record.provider != "demo" or record.dialect == settings.demo_dialect:
         return settings
     values = {name: getattr(settings, name) for name in settings.class_own_traits(config=True)}
@@ -211,32 +200,37 @@ def _speaking(record: Record, settings: Hailuo) -> Hailuo:
 
 
 def _kept(row: Row, name: str, frame: FrameRecord, folder: Path) -> Path | str:
-    """Find a frame as it was sent: its kept file, by its hash, or its address."""
-    wrong = "has no copy"
+    """Find a frame as it was sent: its stored file, by its hash, or its address."""
+    wrong = "was not saved"
     for home in dict.fromkeys((row.folder, folder)) if frame.kept else ():
         path = home / str(frame.kept)
         try:
             if sha256(path.read_bytes()) == frame.sha256:
                 return path
-            wrong = f"is no longer what was sent: the file in {home.name}/frames was changed"
+            wrong = f"has changed in {home.name}/frames since it was sent"
         except OSError:
-            if wrong == "has no copy":
+            if wrong == "was not saved":
                 wrong = f"is no longer in {home.name}/frames"
     if frame.url is not None:
         if whole_links(row.record):
             return frame.url
-        wrong = "was a link whose signature is not kept"
+        wrong = "was a signed link, and signatures are not saved"
     raise FrameError(
-        words.harmless(f"The {_ROLE[name]} of run {row.run_id} {wrong}."),
+        formatting.escape_control(f"The {_FRAMES[name][0]} of run {row.run_id} {wrong}."),
         money=NOTHING_SENT,
-        todo=f"Give it again, with {_OPTION[name]} ({name}= in Python).",
+        todo=f"Specify it again with {_FRAMES[name][1]} ({name}= in Python).",
     )
 
 
-def whole_links(record: Record) -> bool:
-    """Tell whether the record's links are the ones that were sent: by the request's fingerprint."""
+def recorded_request(
+    record: Record, first_frame: Frame | None, last_frame: Frame | None, *, kind: str = ""
+) -> Request:
+    """Return the request of a record, with its frames.
+
+    It is the same request only if its fingerprint is the record's.
+    """
     request = record.request
-    asked = Request(
+    return Request(
         prompt=request.prompt,
         provider=record.provider,
         model=record.model,
@@ -244,11 +238,16 @@ def whole_links(record: Record) -> bool:
         wire=record.wire,
         options=request.options,
         prompt_optimizer=request.prompt_optimizer,
-        first_frame=_named(request.first_frame),
-        last_frame=_named(request.last_frame),
-        kind="",
+        first_frame=first_frame,
+        last_frame=last_frame,
+        kind=kind,
     )
-    return asked.fingerprint == record.fingerprint
+
+
+def whole_links(record: Record) -> bool:
+    """Return whether the record's links are the ones that were sent: by the request's fingerprint."""
+    frames = _named(record.request.first_frame), _named(record.request.last_frame)
+    return recorded_request(record, *frames).fingerprint == record.fingerprint
 
 
 def _named(frame: FrameRecord | None) -> Frame | None:
@@ -259,17 +258,28 @@ def _named(frame: FrameRecord | None) -> Frame | None:
     )
 
 
-def _changes(asked: Request, record: Record) -> str:
+def changes(request: Request, record: Record) -> str:
+    """Return how a request differs from that of an earlier run; empty if it does not.
+
+    Parameters
+    ----------
+    request
+        The request.
+    record
+        The earlier run.
+    """
     was = record.request
-    found = [f"provider {asked.provider}"] if asked.provider != record.provider else []
-    found += ["another prompt"] if asked.prompt != was.prompt else []
-    found += [f"{name} {value}" for name, value in asked.options.items()
+    found = [f"provider {request.provider}"] if request.provider != record.provider else []
+    if request.provider == record.provider and request.model != record.model:
+        found.append(f"model {request.model}")
+    found += ["another prompt"] if request.prompt != was.prompt else []
+    found += [f"{name} {value}" for name, value in request.options.items()
               if was.options.get(name) != value]  # fmt: skip
-    if asked.prompt_optimizer != was.prompt_optimizer:
-        found.append("the prompt optimizer " + ("on" if asked.prompt_optimizer else "off"))
+    if request.prompt_optimizer != was.prompt_optimizer:
+        found.append("the prompt optimizer " + ("on" if request.prompt_optimizer else "off"))
     for role, new, old in (
-        ("first frame", asked.first_frame, was.first_frame),
-        ("last frame", asked.last_frame, was.last_frame),
+        ("first frame", request.first_frame, was.first_frame),
+        ("last frame", request.last_frame, was.last_frame),
     ):
         if new is None and old is not None:
             found.append(f"no {role}")
@@ -278,8 +288,3 @@ def _changes(asked: Request, record: Record) -> str:
         ):
             found.append(f"another {role}")
     return ", ".join(found)
-
-
-def _price(provider: Provider, request: Request) -> str:
-    price = provider.price(request.options)
-    return "it costs nothing (demo)" if price.kind == "free" else f"it costs {words.price(price)}"

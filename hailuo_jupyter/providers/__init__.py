@@ -1,4 +1,4 @@
-"""The providers' wires: one file a provider, and the one module that speaks HTTP."""
+"""The providers' APIs: one file per provider, and the one module that uses HTTP."""
 
 from __future__ import annotations
 
@@ -6,28 +6,39 @@ import os
 from collections.abc import Mapping
 
 from hailuo_jupyter import settings
-from hailuo_jupyter.offer import Provider
+from hailuo_jupyter.catalogue.types import Provider
 from hailuo_jupyter.providers.aimlapi import AimlApi
 from hailuo_jupyter.providers.base import Dialect
+from hailuo_jupyter.providers.fal import Fal
+from hailuo_jupyter.providers.minimax import MiniMax
+from hailuo_jupyter.providers.replicate import Replicate
+from hailuo_jupyter.providers.runware import Runware
 from hailuo_jupyter.providers.segmind import Segmind
 
-_DIALECTS: Mapping[str, type[Dialect]] = {"segmind": Segmind, "aimlapi": AimlApi}
+_DIALECTS: Mapping[str, type[Dialect]] = {
+    "segmind": Segmind,
+    "aimlapi": AimlApi,
+    "fal": Fal,
+    "replicate": Replicate,
+    "runware": Runware,
+    "minimax": MiniMax,
+}
 
 
 def dialect(provider: Provider, addresses: Mapping[str, str] | None = None) -> Dialect:
-    """Give the adapter that speaks a provider's wire.
+    """Return the adapter for a provider's API.
 
-    Who has the provider's own API at another address (a gateway, with a key of its own) does not
-    want that key to be sent to the provider: there, storage and history have an address only where
-    the environment names one.
+    Someone who uses the provider's API at another address (a gateway with a separate key) does not want that
+    key to be sent to the provider: in that case storage and history only have an address if the environment
+    sets one.
 
     Parameters
     ----------
     provider
         Entry of the catalogue.
     addresses
-        Base address by role (``api``, ``storage``, ``history``), where it is neither the environment
-        nor the catalogue that tells: the demo's simulator has a port of its own.
+        Base address by role (``api``, ``storage``, ``history``), if it comes from neither the environment
+        nor the catalogue: the demo's simulator has its own port.
 
     Raises
     ------

@@ -1,24 +1,27 @@
-"""AI/ML API's wire for ``minimax/hailuo-02``: the model page's own path and the newer unified one.
+"""The adapter of AI/ML API: the path of the page of ``minimax/hailuo-02``, and the newer unified one.
 
-Sources: the model's page and the provider's published documentation. Not verified, since nothing
-tells: which id key the live server sends, the shape of a moderation block, how long a link lives.
+Sources: the model's page and the provider's published documentation. Undocumented, and so not verified: which
+id key the live server sends, the shape of a moderation block, how long a link is valid.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
+from hailuo_jupyter.formatting import dollars
+from hailuo_jupyter.keys import Key, KeyHeader
 from hailuo_jupyter.providers.base import (
+    Accepted,
     Call,
     Dialect,
     JobState,
     News,
     Reply,
-    first_link,
     number,
     usable_id,
 )
@@ -37,7 +40,7 @@ _WIRES = {
 #: Credits for one US dollar (the provider's billing pages).
 CREDITS_PER_USD = 2_000_000
 
-#: The logs show requests that have ended, and nothing else.
+#: The logs show only requests that have ended.
 _OUTCOMES: Mapping[str, Outcome] = {"succeeded": "completed", "failed": "failed"}
 
 #: Rows of a page of the logs, how far back they go, and a margin for clocks that differ; in s.
@@ -45,7 +48,7 @@ _PAGE, _WINDOW_S, _MARGIN_S = 100, 91 * 86400.0, 600.0
 
 
 class AimlApi(Dialect):
-    """AI/ML API: submit and ask on one path; the answer of a completed job holds the link."""
+    """AI/ML API: submit and poll on one path; the answer of a completed job contains the link."""
 
     states: ClassVar[Mapping[str, JobState]] = {
         "queued": "queued",
@@ -57,22 +60,26 @@ class AimlApi(Dialect):
         "failed": "failed",
     }
 
-    def key_headers(self, key: str) -> dict[str, str]:
-        """Give the Bearer token."""
-        return {"Authorization": f"Bearer {key}"}
+    id_names = ("generation_id", "id")
+    id_header = "x-inference-id"
+
+    def key_header(self, key: Key) -> KeyHeader:
+        """Return the Bearer token."""
+        return KeyHeader("Authorization", key, "Bearer")
 
     def submit(self, request: Request, frames: Mapping[str, str], client_request_id: str) -> Call:
-        """Build the submit of either path; every default is written out, so that the body tells all.
+        """Build the submit of either path; every default is written out, so that the body is complete.
 
-        ``X-Client-Request-Id`` is no idempotency key (the provider says so): it lets a lost submit be
+        ``X-Client-Request-Id`` is not an idempotency key (as documented): it allows a lost submit to be
         found in the provider's logs.
         """
         path, (first, last, optimizer) = _WIRES[request.wire]
         body: dict[str, Any] = {
             "model": request.model,
             "prompt": request.prompt,
-            optimizer: request.prompt_optimizer,
-            **request.options,
+            **({optimizer: request.prompt_optimizer} if self.provider.has_optimizer else {}),
+            **self.provider.sent_options(request.options),
+            **self.provider.constants,
         }
         if "first" in frames:
             body[first] = frames["first"]
@@ -83,13 +90,13 @@ class AimlApi(Dialect):
         )
 
     def status(self, job_id: str, wire: str) -> Call:
-        """Build the ask; the id may hold ``:`` and ``/``, so it is quoted whole."""
+        """Build the poll; the id may contain ``:`` and ``/``, so it is quoted completely."""
         path, _ = _WIRES[wire]
         return Call("GET", f"{self.addresses['api']}{path}?generation_id={quote(job_id, safe='')}")
 
     def job_id(self, reply: Reply) -> str | None:
-        """Find ``generation_id`` or ``id``; the documentation shows both, and one as digits."""
-        for name in ("generation_id", "id"):
+        """Find ``generation_id`` or ``id``; the documentation shows both, and one as a number."""
+        for name in self.id_names:
             found = reply.table.get(name)
             if isinstance(found, int) and not isinstance(found, bool):
                 return str(found)
@@ -97,23 +104,29 @@ class AimlApi(Dialect):
                 return job_id
         return None
 
-    def news(self, reply: Reply) -> News:
-        """Read the answer; keys may be missing as well as null, and a failure comes under 200."""
-        body = reply.table
-        word = body.get("status")
-        if not isinstance(word, str) or not reply.ok:
-            raise self.down(reply)
-        state = self.states.get(word.strip().lower(), "unknown")
-        return News(
-            state,
-            link=first_link(body.get("video")) if state == "completed" else None,
-            problem=self.failed(reply.words()) if state == "failed" else None,
-            cost_usd=self._cost(reply) if state in {"completed", "failed"} else None,
-            reply=reply,
-        )
+    def accepted(self, reply: Reply) -> Accepted:
+        """Read the answer to a submit, with the amount held for the job, which is released if it fails.
+
+        Raises
+        ------
+        ProviderError
+            As for `Dialect.accepted`.
+        """
+        return replace(super().accepted(reply), cost_usd=self._cost(reply))
+
+    def news(self, reply: Reply, job_id: str | None = None) -> News:
+        """Read the answer; keys may be missing or null, and a failure has status 200."""
+        news = self.read_state(reply, job_id)
+        ended = news.state in {"completed", "failed"}
+        return replace(news, cost_usd=self._cost(reply)) if ended else news
+
+    def is_about(self, reply: Reply, job_id: str | None) -> bool:
+        """Check that the answer names the job: some gateways answer ``{"status": "error"}``."""
+        state = self.states.get(str(reply.table.get("status")).strip().lower())
+        return state == "completed" or (job_id is not None and self.job_id(reply) == job_id)
 
     def without_credits(self, status: int, words: str) -> bool:
-        """Tell: 403 means an empty account here, and now and then a key that may not do this."""
+        """Check for 403: it means an empty account here, and sometimes a key without permission."""
         lowered = words.lower()
         speaks_of_money = any(
             w in lowered for w in ("credit", "balance", "billing", "fund", "top up")
@@ -125,13 +138,15 @@ class AimlApi(Dialect):
 
     def history(self, since: float, until: float, page: int) -> Call:
         """Build ``GET /v2/logs``, which names each request by our ``X-Client-Request-Id``."""
-        asked = {
+        query = {
+            # Other requests of a busy key would displace ours from the pages.
+            "model": self.provider.model,
             "start": _iso(max(since, until - _WINDOW_S) - _MARGIN_S),
             "end": _iso(until + _MARGIN_S),
             "limit": _PAGE,
             "offset": page * _PAGE,
         }
-        return Call("GET", f"{self.addresses['api']}/v2/logs?{urlencode(asked)}")
+        return Call("GET", f"{self.addresses['api']}/v2/logs?{urlencode(query)}")
 
     def read_history(self, reply: Reply) -> HistoryPage:
         """Read a page of the logs; ids and cost may be null."""
@@ -145,20 +160,25 @@ class AimlApi(Dialect):
     @staticmethod
     def _row(each: Mapping[str, Any]) -> HistoryRow:
         outcome = _OUTCOMES.get(str(each.get("status")).strip().lower(), "unknown")
-        told = each.get("cost")
+        reported = each.get("cost")
         cost = None
-        if isinstance(told, dict) and outcome in {"completed", "failed"}:
-            cost = number(told.get("usd"))
-            if cost is None and (used := number(told.get("credits"))) is not None:
+        if isinstance(reported, dict) and outcome in {"completed", "failed"}:
+            cost = number(reported.get("usd"))
+            if cost is None and (used := number(reported.get("credits"))) is not None:
                 cost = used / CREDITS_PER_USD
         return HistoryRow(
             usable_id(each.get("inference_id")),
             usable_id(each.get("client_request_id")),
             at=moment(each.get("created")),
             outcome=outcome,
-            # Nobody tells when the amount is filled in, so a clip for nothing is not believed.
+            # When the amount is filled in is undocumented, so an amount of 0 is not trusted.
             cost_usd=None if outcome == "completed" and not cost else cost,
         )
+
+    def price_list(self) -> Call:
+        """Build ``GET /v1/models`` for this model with its prices."""
+        query = urlencode({"id": self.provider.model, "include": "pricing"})
+        return Call("GET", f"{self.addresses['api']}/v1/models?{query}")
 
     def balance(self) -> Call:
         """Build ``GET /v2/billing``."""
@@ -169,25 +189,26 @@ class AimlApi(Dialect):
         left = number(reply.table.get("current_balance"))
         if not reply.ok or left is None or reply.table.get("currency", "USD") != "USD":
             raise self.down(reply)
-        return f"{left:.2f} USD"
+        return dollars(left)
 
     @classmethod
     def _cost(cls, reply: Reply) -> float | None:
-        """Read what an ended job cost, from the body or else from the headers.
+        """Read a job's cost, from the body of an answer or else from the headers.
 
-        The headers are documented for every JSON answer, without a word on whether those of a poll
-        tell of the poll or of the job. A poll is free, so only an amount above nothing is taken.
+        The headers are documented for every JSON answer, but not whether those of a poll
+        refer to the poll or the job. A poll is free, so only an amount above 0 is used.
         """
         meta = reply.table.get("meta")
         usage = meta.get("usage") if isinstance(meta, dict) else None
-        credits_used = number(usage.get("credits_used")) if isinstance(usage, dict) else None
-        if credits_used is not None:
-            return credits_used / CREDITS_PER_USD
+        if isinstance(usage, dict):
+            if (spent := number(usage.get("usd_spent"))) is not None:
+                return spent
+            if (used := number(usage.get("credits_used"))) is not None:
+                return used / CREDITS_PER_USD
         if spent := cls._header(reply, "x-aimlapi-usd-spent"):
             return spent
-        if used := cls._header(reply, "x-aimlapi-credits-used"):
-            return used / CREDITS_PER_USD
-        return None
+        used = cls._header(reply, "x-aimlapi-credits-used")
+        return used / CREDITS_PER_USD if used else None
 
     @staticmethod
     def _header(reply: Reply, name: str) -> float | None:
@@ -197,5 +218,7 @@ class AimlApi(Dialect):
             return None
 
 
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _iso(timestamp: float) -> str:
+    return (
+        datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    )

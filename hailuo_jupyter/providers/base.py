@@ -1,22 +1,24 @@
-"""What every provider's adapter has in common: calls, replies, and what is read from them.
+"""The common base of the providers' adapters: calls, replies, and their results.
 
-An adapter does no input and output: it builds a `Call` and reads a `Reply`. So every rule about a
-wire can be tested with bytes alone, and httpx stays in one module.
+An adapter does no I/O: it builds a `Call` and reads a `Reply`. So every rule about an
+API can be tested with bytes alone, and httpx stays in one module.
 """
 
 from __future__ import annotations
 
-import json as jsonlib
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar, Literal
+from urllib.parse import urljoin
 
 from hailuo_jupyter import redact
+from hailuo_jupyter.catalogue.types import Provider
 from hailuo_jupyter.errors import (
+    NOTHING_SENT,
     AnswerLost,
+    Blocked,
+    CannotCancel,
     HailuoError,
     JobExpired,
     JobFailed,
@@ -24,204 +26,152 @@ from hailuo_jupyter.errors import (
     Moderated,
     NoCredits,
     ProviderDown,
+    ProviderError,
     RateLimited,
     Rejected,
+    SettingsError,
 )
-from hailuo_jupyter.frame import Frame
-from hailuo_jupyter.offer import Provider
-from hailuo_jupyter.providers.history import HistoryPage
+from hailuo_jupyter.keys import Key, KeyHeader
+from hailuo_jupyter.providers import clip_link, firewall, messages
+from hailuo_jupyter.providers.history import HistoryPage, HistoryRow
+from hailuo_jupyter.providers.reply import Call, Reply
 from hailuo_jupyter.request import Request
+from hailuo_jupyter.request.frames import Frame
 
-NOTHING_BOUGHT = "Nothing was bought."
-PAID_AND_KEPT = "The clip stays paid for, and its run goes on."
+__all__ = [
+    "NOTHING_BOUGHT",
+    "PAID_AND_FETCHED",
+    "PAID_AND_KEPT",
+    "Accepted",
+    "Call",
+    "Dialect",
+    "JobState",
+    "News",
+    "Reply",
+    "number",
+    "usable_id",
+]
 
-#: Words that providers and upstream were seen to use when the content is refused. There is no code
-#: for it at either provider, so the message is all there is to go by. Not meant: "case-sensitive".
-_MODERATION = re.compile(
-    r"moderat|nsfw|(?<!case.)(?<!in)sensitive|content policy|safety|inappropriate|prohibited|\brai\b"
-)
+NOTHING_BOUGHT = "No charge."
+PAID_AND_KEPT = "The clip is paid for, and its run continues."
 
-#: Characters of an answer in which its message is looked for; what is shown is shorter still.
-_WORDS = 4000
+#: The money of a job that could not be cancelled.
+PAID_AND_FETCHED = "The clip is paid for and will be downloaded."
 
-#: Bytes and levels of an answer that goes into the record. Known ones have some 2000 and 4.
-_KEPT_BYTES, _KEPT_DEPTH = 64 * 1024, 16
+#: Maximum characters of a state.
+_WORD = 60
 
-
-#: What a job does at the provider; ``unknown`` is a word that nobody documented.
+#: The state of a job at the provider; ``unknown`` is an undocumented one.
 JobState = Literal["queued", "generating", "completed", "failed", "unknown"]
 
-
-@dataclass(frozen=True)
-class Call:
-    """One HTTP request as an adapter wants it sent.
-
-    Parameters
-    ----------
-    method, url
-        Verb and whole address.
-    body
-        JSON object, or None for no body.
-    headers
-        Further headers; the key is not among them.
-    """
-
-    method: Literal["GET", "POST", "PUT"]
-    url: str
-    body: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One HTTP answer: status code, headers with lower-case names, and the body's bytes."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = field(default=b"", repr=False)
-
-    @cached_property
-    def json(self) -> Any:
-        """The body as JSON, or None where it is no JSON."""
-        try:
-            return jsonlib.loads(self.content)
-        except (ValueError, RecursionError):
-            return None
-
-    @property
-    def table(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is anything else."""
-        value = self.json
-        return value if isinstance(value, dict) else {}
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status code says success."""
-        return 200 <= self.status < 300
-
-    @property
-    def retry_after(self) -> str | None:
-        """The header by which a server says when to come again."""
-        return self.headers.get("retry-after")
-
-    @property
-    def kept(self) -> Any:
-        """What the record keeps of the body: redacted; of an odd one only how large it was.
-
-        The record travels in notebooks, and no nesting of a provider's may keep a job's id out of it.
-        """
-        if len(self.content) > _KEPT_BYTES or _deeper(self.json, _KEPT_DEPTH):
-            return {"left_out": f"an answer of {len(self.content)} bytes"}
-        return redact.json(self.table)
-
-    def words(self) -> str:
-        """Give the provider's own words for what is wrong, redacted and at most 500 characters."""
-        found = _message(self.json)
-        if not found and not self.content.lstrip().startswith(b"<"):
-            found = self.content[: 4 * _WORDS].decode("utf-8", "replace")
-        if len(found) > _WORDS:
-            # No half word at the end: half a key would not be known for one.
-            found = next(iter(found[:_WORDS].rsplit(None, 1)), "")
-        found = " ".join(redact.text(found).split())
-        return found if len(found) <= 500 else found[:499] + "…"
-
-
-def _deeper(value: Any, most: int) -> bool:
-    """Tell whether JSON is nested deeper than `most`; level by level, since recursion has an end."""
-    level = [value]
-    for _ in range(most + 1):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, (dict, list))
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-    return bool(level)
-
-
-def _message(value: Any, depth: int = 0) -> str:
-    """Find the sentence in the shapes that the two providers were seen to use."""
-    if depth > 4:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "; ".join(filter(None, (_message(item, depth + 1) for item in value[:5])))
-    if isinstance(value, dict):
-        for name in ("error", "message", "detail", "msg", "error_description", "name"):
-            if found := _message(value.get(name), depth + 1):
-                return found
-    return ""
+#: States of a finished job that only other providers document: its clip is requested.
+_TRIED: Mapping[str, JobState] = {"succeeded": "completed", "success": "completed"}
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The provider has taken the job."""
+    """The provider has accepted the job; ``cost_usd`` is the amount that it reserved for it."""
 
     job_id: str
     answer: Any
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True)
 class News:
-    """What one look at a job told.
+    """The result of one poll of a job.
 
     Parameters
     ----------
     state
-        ``queued``, ``generating``, ``completed``, ``failed``, or ``unknown`` for a word nobody
-        documented, which counts as in progress.
+        ``queued``, ``generating``, ``completed``, ``failed``, or ``unknown`` for an
+        undocumented one, which counts as in progress.
+    word
+        The state in the provider's own words.
     link
-        Address of the clip, where it is told.
+        Address of the clip, if known.
+    in_body
+        Whether the answer is the clip itself.
+    sure
+        Whether this may end the run. If not, its status code may come from a gateway
+        rather than the job, and it counts when it is repeated a minute later.
     problem
-        Why the job failed.
+        Why the job failed; None if it was cancelled.
+    cancelled
+        Whether a failed job was cancelled.
+    started
+        Whether the work of a cancelled job had started; None if unknown.
+    queue_position
+        Jobs before it in the provider's queue, if reported.
     inference_s
-        Seconds of work, where told.
+        Seconds of work, if reported.
     cost_usd
-        What was charged, where told.
+        The charge, if reported.
+    billed_units
+        The charge in the provider's units, if reported so; see `Price.unit_usd`.
     reply
         The reply itself.
     """
 
     state: JobState
+    word: str = ""
     link: str | None = None
+    in_body: bool = False
+    sure: bool = True
     problem: HailuoError | None = None
+    cancelled: bool = False
+    started: bool | None = None
+    queue_position: int | None = None
     inference_s: float | None = None
     cost_usd: float | None = None
+    billed_units: float | None = None
     reply: Reply | None = field(default=None, repr=False)
 
     @property
     def answer(self) -> Any:
-        """The reply, redacted, for the record. Most looks tell nothing that is kept."""
+        """The reply, redacted, for the record. Most polls contain nothing to store."""
         return None if self.reply is None else self.reply.kept
 
 
 class Dialect(ABC):
-    """One provider's wire: how a job is asked for, and how the answers are read.
+    """One provider's API: builds its calls, and reads the answers.
 
     Parameters
     ----------
     provider
-        Entry of the catalogue; gives names and the model.
+        Entry of the catalogue; has names and the model.
     addresses
         Base address by role.
     """
 
-    #: Status words by lower case. Whatever is not among them counts as in progress.
+    #: Status words by lower case. Others count as in progress.
     states: ClassVar[Mapping[str, JobState]] = {}
 
-    #: What a person calls the provider's history, after its name; empty where it has none.
+    #: Keys of the job's id in an answer to a submit, and a header that contains it, too.
+    id_names: ClassVar[tuple[str, ...]] = ()
+    id_header: ClassVar[str] = ""
+
+    #: Whether the history shows a request by its job's id, and its clip's link.
+    shows_clips: ClassVar[bool] = False
+
+    #: The display name of the provider's history, after its name; empty if it has none.
     history_title: ClassVar[str] = ""
 
-    #: Whether the history names a request by our own `client_request_id`.
+    #: Whether the history shows what a request cost.
+    shows_costs: ClassVar[bool] = True
+
+    #: Whether the link of a finished job needs a separate call (see `result`).
+    link_apart: ClassVar[bool] = False
+
+    #: Whether the history contains our `client_request_id`.
     logs_our_id: ClassVar[bool] = False
 
     def __init__(self, provider: Provider, addresses: Mapping[str, str]) -> None:
         self.provider, self.addresses = provider, addresses
 
     @abstractmethod
-    def key_headers(self, key: str) -> dict[str, str]:
-        """Give the headers that carry the key."""
+    def key_header(self, key: Key) -> KeyHeader:
+        """Return the header that carries the key."""
 
     @abstractmethod
     def submit(self, request: Request, frames: Mapping[str, str], client_request_id: str) -> Call:
@@ -230,39 +180,98 @@ class Dialect(ABC):
         Parameters
         ----------
         request
-            What is asked for.
+            The request.
         frames
-            ``first`` and ``last``: what stands for the frame on the wire, a URL or a data URI.
+            ``first`` and ``last``: the frame's value in the request, a URL or a data URI.
         client_request_id
-            Our name for this attempt, for providers that write one into their logs.
+            Our id of this attempt, for providers that store it in their logs.
         """
 
     @abstractmethod
     def status(self, job_id: str, wire: str) -> Call:
-        """Build the free call that asks how a job is doing."""
+        """Build the free call that polls a job."""
 
-    def result(self, job_id: str, wire: str) -> Call | None:  # noqa: ARG002
-        """Build the free call that tells the clip's link; None where the status tells it."""
+    def translated(self, reply: Reply) -> Reply:
+        """Return an answer in the terms of HTTP: some providers report errors under 200."""
+        return reply
+
+    def result(self, job_id: str, wire: str, status: Any = None) -> Call | None:  # noqa: ARG002
+        """Build the free call that returns the clip's link; None if the status has it, or must come first.
+
+        Parameters
+        ----------
+        job_id, wire
+            The job.
+        status
+            The body of its last status, which has the file's id at some providers; None if unknown.
+        """
         return None
 
+    def cancel(self, job_id: str, wire: str) -> Call | None:  # noqa: ARG002
+        """Build the free call that cancels a job; None if the provider cannot. It may be repeated."""
+        return None
+
+    def read_cancel(self, reply: Reply) -> bool | None:
+        """Read the answer to a cancellation.
+
+        Returns
+        -------
+        bool or None
+            Whether the job's work had started when it was cancelled; None if unknown.
+
+        Raises
+        ------
+        CannotCancel
+            If the job has ended already.
+        ProviderError
+            If the reply does not say that the job is or will be cancelled.
+        """
+        raise self.down(reply)
+
+    def too_late(self) -> CannotCancel:
+        """Return the error for a job that ended before it could be cancelled."""
+        return CannotCancel(
+            f"{self.provider.title} had finished the job already.", money=PAID_AND_FETCHED
+        )
+
     def upload(self, frame: Frame) -> Call | None:  # noqa: ARG002
-        """Build the free call that stores a local frame; None where frames travel in the body.
+        """Build the free call that uploads a local frame; None if frames are part of the body.
 
         Raises
         ------
         SettingsError
-            As `check_storage`.
+            As for `check_storage`.
         """
         return None
 
-    def check_storage(self) -> None:  # noqa: B027 - most wires have none
-        """Find out whether local frames have a place to go, before anything is sent.
+    def upload_content(self, reply: Reply, frame: Frame) -> Call | None:  # noqa: ARG002
+        """Build the call, without a key, that sends a frame's bytes to the address in the answer to `upload`.
+
+        None if they were sent with `upload`.
+        """
+        return None
+
+    def check_storage(self) -> None:
+        """Check whether local frames can be uploaded, before anything is sent.
+
+        A gateway's key must not be sent to the provider's own storage, which is another host than the API's.
 
         Raises
         ------
         SettingsError
             If the key would go to a host that it is not meant for.
         """
+        base = self.provider.base_urls
+        if "storage" in self.addresses or "storage" not in base:
+            return
+        raise SettingsError(
+            f"{base['api'].variable} is not {self.provider.title}'s own address, and "
+            f"{base['storage'].variable} is not set for frames: your key would be sent to "
+            f"{base['storage'].url}.",
+            money=NOTHING_SENT,
+            todo=f"Also set {base['storage'].variable} to the address that should receive frames "
+            "and key, or pass the image as a URL.",
+        )
 
     def uploaded(self, reply: Reply) -> str:
         """Read the address of a stored frame.
@@ -280,8 +289,8 @@ class Dialect(ABC):
         Parameters
         ----------
         since, until
-            Of interest are requests made between the two, in seconds since 1970. The answer may
-            hold others.
+            The period of the requests, in seconds since 1970. The answer may
+            contain others.
         page
             From 0.
         """
@@ -293,38 +302,120 @@ class Dialect(ABC):
         Raises
         ------
         ProviderError
-            If it is none.
+            If it is not one.
         """
         raise self.down(reply)
 
+    def history_row(self, job_id: str) -> Call | None:  # noqa: ARG002
+        """Build the free call that shows one request by its job's id; None without such a call."""
+        return None
+
+    def read_history_row(self, reply: Reply) -> HistoryRow:
+        """Read one request of the history, with errors as `read_history`."""
+        raise self.down(reply)
+
+    def price_list(self) -> Call | None:
+        """Build the free call, without a key, that lists prices; None if there is none."""
+        return None
+
     def balance(self) -> Call | None:
-        """Build the free call that asks what is left in the account; None where there is none."""
+        """Build the free call for the account's balance; None if there is none."""
         return None
 
     def read_balance(self, reply: Reply) -> str:
-        """Read what is left in the account, in words.
+        """Return the account's balance, in words.
 
         Raises
         ------
         ProviderError
-            If the reply does not tell.
+            If the reply does not contain it.
         """
         raise self.refusal(reply) or self.down(reply)
 
     @abstractmethod
     def job_id(self, reply: Reply) -> str | None:
-        """Find the job's id in the answer to a submit; None where there is none."""
+        """Find the job's id in the answer to a submit; None if there is none."""
 
     @abstractmethod
-    def news(self, reply: Reply) -> News:
+    def news(self, reply: Reply, job_id: str | None = None) -> News:
         """Read a status or result reply.
+
+        Parameters
+        ----------
+        reply
+            The reply.
+        job_id
+            The job of the request, if known.
 
         Raises
         ------
         ProviderError
-            If the reply tells nothing about the job: `JobExpired`, `KeyRefused`, `RateLimited`,
+            If the reply has no information about the job: `JobExpired`, `KeyRefused`, `RateLimited`,
             `ProviderDown`. None of these means that the job failed.
         """
+
+    def read_state(self, reply: Reply, job_id: str | None) -> News:
+        """Read state, clip and reason, alike for all providers; the body overrides the status code.
+
+        Raises
+        ------
+        ProviderError
+            As for `news`.
+        """
+        if reply.ok and clip_link.is_video(reply.headers, reply.content):
+            return News("completed", in_body=True, reply=reply)
+        target = reply.headers.get("location", "") if 300 <= reply.status < 400 else ""
+        if clip_link.leads_to_video(target):
+            # Only under this name: a captive portal redirects too.
+            return News("completed", link=self._absolute(target), reply=reply)
+        word = reply.table.get("status")
+        word = word.strip() if isinstance(word, str) else None
+        state: JobState = "unknown"
+        if word is not None:
+            state = self.states.get(word.lower(), "unknown")
+            if reply.ok and state == "unknown":
+                state = _TRIED.get(word.lower(), "unknown")
+        elif self.ended_without_word(reply):
+            state = "failed"
+        link = clip_link.find(reply.table) if state == "completed" else None
+        ended = state in {"completed", "failed"}
+        if not (reply.ok and word is not None) and not (
+            ended and (link or self.is_about(reply, job_id))
+        ):
+            raise self.down(reply)
+        return News(
+            state,
+            word=" ".join(redact.text(word or "").split())[:_WORD],
+            link=link,
+            sure=reply.ok or link is not None or self.documented(reply),
+            problem=self.failed(reply.words()) if state == "failed" else None,
+            reply=reply,
+        )
+
+    def _absolute(self, target: str) -> str:
+        try:
+            return urljoin(f"{self.addresses['api']}/", target)
+        except ValueError:
+            return target
+
+    def is_about(self, reply: Reply, job_id: str | None) -> bool:  # noqa: ARG002
+        """Return whether the end in an answer with an error status is that of the requested job."""
+        return True
+
+    def ended_without_word(self, reply: Reply) -> bool:  # noqa: ARG002
+        """Return whether the status code of an answer without a state means that the job has failed."""
+        return False
+
+    def documented(self, reply: Reply) -> bool:  # noqa: ARG002
+        """Return whether the provider documents a state in an answer with an error status."""
+        return False
+
+    def ends(self, reply: Reply, job_id: str) -> bool:
+        """Return whether an answer reports an end of the job."""
+        try:
+            return self.news(reply, job_id).state in {"completed", "failed"}
+        except ProviderError:
+            return False
 
     def accepted(self, reply: Reply) -> Accepted:
         """Read the answer to a submit.
@@ -332,151 +423,147 @@ class Dialect(ABC):
         Raises
         ------
         KeyRefused, NoCredits, Rejected, Moderated
-            The provider said no: nothing was bought.
+            The provider refused: nothing was bought.
+        Blocked
+            A firewall in front of it refused: nothing was bought.
         RateLimited, ProviderDown
-            The answer proves that the job was not taken (429; 503 with Retry-After): send again.
+            The answer proves that the job was not accepted (429; 503 with Retry-After): send again.
         AnswerLost
-            Anything else: the job may have been taken.
+            Anything else: the job may have been accepted.
         """
         if reply.ok and (job_id := self.job_id(reply)):
             return Accepted(job_id, reply.kept)
         if error := self.refusal(reply):
             raise error
+        page = ", with an HTML page," if reply.page else ""
         raise AnswerLost(
-            f"{self.provider.title} answered {reply.status} without naming a job"
+            f"{self.provider.title} answered {reply.status}{page} without naming a job"
             + (f": {words}" if (words := reply.words()) else "."),
-            money="The clip may have been bought.",
-            todo="Look at the provider's request history before you send it again with --new.",
+            money="You may have been charged.",
+            todo="Check the provider's request history before you send it again with --new.",
         )
 
     def refusal(self, reply: Reply) -> HailuoError | None:
-        """Give the error of an answer that proves that nothing was bought; None for every other."""
-        title, said = self.provider.title, reply.words()
-        quoted = f": {said}" if said else "."
+        """Return the error for an answer that proves that nothing was bought; None for every other."""
+        title, message = self.provider.title, reply.words()
+        quoted = f": {message}" if message else "."
         match reply.status:
+            case code if code == 407 or (code in firewall.REFUSALS and reply.page):
+                what, todo = firewall.refusal(title, code, reply.content)
+                return Blocked(what, money=NOTHING_BOUGHT, todo=todo)
             case 401:
                 return KeyRefused(
                     f"{title} refused the key{quoted}",
                     money=NOTHING_BOUGHT,
-                    todo=f"Check it, then run '%hailuo key {self.provider.name}' or set "
-                    f"{(*self.provider.key_variables, 'it')[0]} anew.",
+                    todo="Check the key and enter it again with '%hailuo key "
+                    f"{self.provider.name}' or {(*self.provider.key_variables, 'it')[0]}.",
                 )
-            case 402 | 403 | 406 if self.without_credits(reply.status, said):
+            case 402 | 403 | 406 if self.without_credits(reply.status, message):
                 return NoCredits(
-                    f"Your account at {title} has not enough credits{quoted}",
+                    f"Not enough credits at {title}{quoted}",
                     money=NOTHING_BOUGHT,
-                    todo="Top it up at the provider, then run the cell again.",
+                    todo="Top up, then rerun the cell.",
                 )
             case 403:
                 return KeyRefused(
-                    f"{title} does not allow this to your key{quoted}",
+                    f"Your {title} key is not permitted to do this{quoted}",
                     money=NOTHING_BOUGHT,
-                    todo="Check at the provider what the key may do, or use another one.",
+                    todo="Check the key's permissions at the provider, or use another key.",
                 )
             case 429:
                 return RateLimited(
-                    f"{title} wants fewer requests a minute{quoted}",
+                    f"{title}'s rate limit was hit{quoted}",
                     money=NOTHING_BOUGHT,
-                    todo="It is sent again by itself in a while.",
+                    todo="Retrying automatically.",
                 )
-            case 503 if reply.retry_after:
+            case 503 if reply.retry_after and not reply.page:
                 return ProviderDown(
-                    f"{title} is not available just now{quoted}",
+                    f"{title} is not available{quoted}",
                     money=NOTHING_BOUGHT,
-                    todo="It is sent again by itself in a while.",
+                    todo="Retrying automatically.",
                 )
-            case 408:
-                return None
-            case code if 400 <= code < 500:
-                if is_moderation(said):
+            case code if 400 <= code < 500 and code != 408:
+                if messages.is_moderation(message):
                     return Moderated(
-                        f"{title} refused the content: {said}",
+                        f"{title} refused the content: {message}",
                         money=NOTHING_BOUGHT,
                         todo="Change the prompt or the frames.",
                     )
                 return Rejected(
                     f"{title} refused the request ({code}){quoted}",
                     money=NOTHING_BOUGHT,
-                    todo="Change what it names, then run the cell again.",
+                    todo="Fix the problem above and rerun the cell.",
                 )
         return None
 
     def without_credits(self, status: int, words: str) -> bool:  # noqa: ARG002
-        """Tell whether this refusal means an empty account."""
+        """Return whether this refusal means an empty account."""
         return status in {402, 406}
 
     def failed(self, words: str) -> HailuoError:
-        """Give the error of a job that the provider says has failed."""
+        """Return the error for a job that failed according to the provider."""
         title = self.provider.title
-        if is_moderation(words):
+        money = {
+            True: f"It was charged, according to {title}; there is no clip.",
+            False: f"Not charged, according to {title}; there is no clip.",
+            None: "Whether it was charged is undocumented; there is no clip.",
+        }[self.provider.failed_job.charged]
+        if messages.is_moderation(words):
             return Moderated(
                 f"{title} blocked the content: {words}",
-                money="Look at the provider's history for whether it was charged; there is no clip.",
+                money=money,
                 todo="Change the prompt or the frames.",
             )
         return JobFailed(
-            f"{title} could not make the clip: {words or 'it gave no reason.'}",
-            money="Look at the provider's history for whether it was charged; there is no clip.",
-            todo="Run the cell again to send it once more.",
+            f"{title} could not generate the clip: {words or 'no reason given.'}",
+            money=money,
+            todo="Rerun the cell to retry.",
         )
 
     def down(self, reply: Reply) -> HailuoError:
-        """Give the error of a reply that tells nothing about a job."""
-        title, said = self.provider.title, reply.words()
+        """Return the error for a reply without information about a job."""
+        title, message = self.provider.title, reply.words()
+        if reply.status == 407 or (reply.page and reply.status != 429):
+            return ProviderDown(
+                f"{title} cannot be reached: a firewall or proxy answered ({reply.status}).",
+                money=PAID_AND_KEPT,
+                todo="Retrying automatically. If this persists, check VPN, firewall and proxy.",
+            )
         if reply.status in {401, 403}:
             return KeyRefused(
                 f"{title} refused the key while being asked about the job"
-                + (f": {said}" if said else "."),
+                + (f": {message}" if message else "."),
                 money=PAID_AND_KEPT,
                 todo=f"Run '%hailuo key {self.provider.name}', then '%hailuo resume'.",
             )
         if reply.status == 429:
             return RateLimited(
-                f"{title} wants fewer requests a minute.",
+                f"{title}'s rate limit was hit.",
                 money=PAID_AND_KEPT,
-                todo="It is asked again by itself.",
+                todo="Retrying automatically.",
             )
         if reply.status in {404, 410}:
             return JobExpired(
-                f"{title} does not know this job (any more).",
+                f"{title} no longer knows this job.",
                 money="It was paid for.",
-                todo="Look at the provider's history; --new buys another clip.",
+                todo="Check the provider's history; use --new to buy another clip.",
             )
         return ProviderDown(
-            f"{title} gave no usable answer ({reply.status}).",
+            f"{title} sent no usable answer ({reply.status}).",
             money=PAID_AND_KEPT,
-            todo="It is asked again by itself.",
+            todo="Retrying automatically.",
         )
 
 
-def is_moderation(words: str) -> bool:
-    """Tell whether a provider's message speaks of refused content."""
-    return _MODERATION.search(words.lower()) is not None
-
-
-def first_link(value: Any, names: Iterable[str] = ("url", "video_url")) -> str | None:
-    """Find a link in a string, in an object that holds one, or in a list of either."""
-    if isinstance(value, str):
-        return value if value.startswith(("https://", "http://")) else None
-    if isinstance(value, dict):
-        for name in names:
-            if found := first_link(value.get(name), ()):
-                return found
-        return None
-    if isinstance(value, list) and value:
-        return first_link(value[0], names)
-    return None
-
-
 def usable_id(value: Any) -> str | None:
-    """Give a job's id, or None for what no address can name: no text, blank, dots, half characters."""
+    """Return a job's id, or None if it is unusable in a URL: not text, blank, dots, lone surrogates."""
     if isinstance(value, str) and value.isprintable() and value.strip(" ."):
         return value
     return None
 
 
 def number(value: Any) -> float | None:
-    """Give a finite, non-negative number, or None for whatever else stands there."""
+    """Return a finite, non-negative number, or None for anything else."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12:
         return float(value)
     return None

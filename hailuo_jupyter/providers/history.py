@@ -1,4 +1,4 @@
-"""What a provider's history tells of requests, whatever its wire calls them."""
+"""Requests in a provider's history, in a common form for all providers."""
 
 from __future__ import annotations
 
@@ -7,30 +7,34 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-#: What became of a request, as a history tells it; ``unknown`` is a word that nobody documented.
-Outcome = Literal["going on", "completed", "failed", "unknown"]
+from hailuo_jupyter.providers.reply import Call
+
+#: The outcome of a request in a history; ``unknown`` is an undocumented one.
+Outcome = Literal["active", "completed", "failed", "unknown"]
 
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """One request in a provider's history. Links in it are never kept: they are built from the id.
+    """One request in a provider's history.
 
     Parameters
     ----------
     job_id
-        The provider's id of the job; None where it names none.
+        The provider's id of the job; None if missing.
     client_request_id
-        Our own name for the attempt, where the provider writes one down.
+        Our id of the attempt, if the provider stores it.
     at
-        When it was asked for, in seconds since 1970; None where that cannot be read.
+        When it was requested, in seconds since 1970; None if unreadable.
     outcome
-        What became of it.
+        Its outcome.
     cost_usd
-        What was charged in the end, in USD; None where that is not told, or not yet.
+        The final charge, in USD; None if it is not reported, or not yet.
     body
-        The request's JSON, where the history shows it.
+        The request's JSON, if the history shows it.
     words
         Why it failed, redacted.
+    link
+        The link to its clip, if shown. It is only requested without a key.
     """
 
     job_id: str | None
@@ -40,18 +44,30 @@ class HistoryRow:
     cost_usd: float | None = None
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     words: str = ""
+    link: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """One page of a history, and whether there are more."""
+    """One page of a history.
+
+    Parameters
+    ----------
+    rows
+        Its requests.
+    more
+        Whether more pages follow.
+    following
+        The call for the next page, if its number is not enough.
+    """
 
     rows: tuple[HistoryRow, ...]
     more: bool
+    following: Call | None = None
 
 
 def moment(value: Any) -> float | None:
-    """Read an ISO 8601 time, in UTC where it names no zone; None for whatever else stands there."""
+    """Read an ISO 8601 time, in UTC if it has no zone; None for anything else."""
     if not isinstance(value, str):
         return None
     try:

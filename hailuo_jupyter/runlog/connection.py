@@ -1,31 +1,53 @@
-"""Opening the log's file so that commits last, and telling SQLite's errors in words."""
+"""Open the log's file with durable commits, and translate SQLite's errors."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sqlite3
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from random import SystemRandom
 
-from hailuo_jupyter.chance import CHANCE
+from hailuo_jupyter import home
 from hailuo_jupyter.errors import DiskFull, FolderNotWritable, HailuoError, RunLogError
 
-#: How long a statement waits for other processes, in seconds.
+#: Seconds that a statement waits for other processes.
 BUSY_TIMEOUT_S = 5.0
 
-_MONEY = "What was sent before goes on at the provider; nothing was sent again."
+_MONEY = "Jobs already sent continue at the provider; nothing was sent again."
 
 # Closing any handle of a file drops all locks that this process has on it (POSIX), so no connection
-# may be opened between the making of the file and the closing of that handle.
+# may be opened between creating the file and closing that handle.
 _opening = threading.Lock()
+
+#: Not reset by `random.seed`.
+_random = SystemRandom()
+
+#: Errors of a file system without locks, or without a lock service: NFS without its lock daemon,
+#: SMB and Lustre with some mount options, FUSE without them.
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+class LogReader:
+    """Base of the query classes that make up `RunLog`."""
+
+    #: The log's file.
+    path: Path
+
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Return the connection for a block that reads, inside or outside of a transaction."""
+        raise NotImplementedError
 
 
 def connect(path: Path, *, vfs: str | None = None) -> sqlite3.Connection:
-    """Open the log's file, made with its folder if it is not there: 0600 in 0700.
+    """Open the log's file, created with its folder if missing: 0600 in 0700.
 
     Parameters
     ----------
@@ -38,7 +60,7 @@ def connect(path: Path, *, vfs: str | None = None) -> sqlite3.Connection:
     Returns
     -------
     sqlite3.Connection
-        In autocommit mode, usable from all threads, with write-ahead log where the file system can.
+        In autocommit mode, usable from all threads, with write-ahead log if the file system supports it.
 
     Raises
     ------
@@ -55,8 +77,9 @@ def connect(path: Path, *, vfs: str | None = None) -> sqlite3.Connection:
             check_same_thread=False,
         )
         try:
+            read_any_text(connection)
             _set_journal(connection)
-            # FULL: a commit that was told is on disk, even if the power fails.
+            # FULL: a completed commit is on disk, even after a power failure.
             connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
             connection.close()
@@ -64,11 +87,46 @@ def connect(path: Path, *, vfs: str | None = None) -> sqlite3.Connection:
     return connection
 
 
+def read_any_text(connection: sqlite3.Connection) -> None:
+    """Read texts that are not UTF-8 too: a damaged one would abort a whole query, with all other runs."""
+    connection.text_factory = partial(str, encoding="utf-8", errors="backslashreplace")
+
+
+def is_there(path: Path) -> bool:
+    """Return whether the log exists.
+
+    Raises
+    ------
+    FolderNotWritable
+        If its folder cannot be entered: that is not the same as an empty one.
+    """
+    with system_in_words(path):
+        return path.is_file()
+
+
+def locking_problem(folder: Path) -> str:
+    """Return why files in a folder cannot be locked; empty if they can, or that cannot be tested."""
+    if sys.platform == "win32":
+        return ""  # Windows locks every file
+    import fcntl
+
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for lock in (fcntl.flock, fcntl.lockf):  # ours, and SQLite's
+                try:
+                    lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    return error.strerror or "no locks"
+    except OSError:  # no file can be created there, which is another problem
+        pass
+    return ""
+
+
 @contextmanager
 def unsynced(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let the transactions of a block wait for no disk: a power failure may undo them, nothing else.
+    """Skip the wait for the disk in a block's transactions: only a power failure may undo them.
 
-    With a write-ahead log only. Without one this could harm the file, so there it changes nothing.
+    Only with a write-ahead log. Without one this could damage the file, so it has no effect there.
     """
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         yield
@@ -96,7 +154,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def sqlite_in_words(path: Path) -> Iterator[None]:
-    """Raise DiskFull, FolderNotWritable or RunLogError in place of SQLite's errors."""
+    """Raise DiskFull, FolderNotWritable or RunLogError instead of SQLite's errors."""
     try:
         yield
     except sqlite3.Error as error:
@@ -105,7 +163,7 @@ def sqlite_in_words(path: Path) -> Iterator[None]:
 
 @contextmanager
 def system_in_words(path: Path) -> Iterator[None]:
-    """Raise DiskFull, FolderNotWritable or RunLogError in place of the operating system's errors."""
+    """Raise DiskFull, FolderNotWritable or RunLogError instead of the operating system's errors."""
     try:
         yield
     except OSError as error:
@@ -115,10 +173,13 @@ def system_in_words(path: Path) -> Iterator[None]:
 def _make(path: Path) -> None:
     if not path.parent.is_dir():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite would wait for such a lock until its timeout, as if another process had it.
+    if why := locking_problem(path.parent):
+        raise _no_locks(path, why)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        with suppress(OSError):  # another's file, opened through a group's rights
+        with suppress(OSError):  # another user's file, opened with group permissions
             path.chmod(0o600)
 
 
@@ -130,7 +191,7 @@ def _set_journal(connection: sqlite3.Connection) -> None:
         try:
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            # The first use shows whether the file system can share memory.
+            # The first use shows whether the file system supports shared memory.
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             if _primary(error) in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL}:
@@ -138,13 +199,13 @@ def _set_journal(connection: sqlite3.Connection) -> None:
                 return
             if _primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(CHANCE.uniform(0.005, 0.05))
+            time.sleep(_random.uniform(0.005, 0.05))
         else:
             return
 
 
 def _new_lock() -> None:
-    global _opening  # noqa: PLW0603 -- a fork may have inherited it locked by a thread it lacks
+    global _opening  # noqa: PLW0603 -- a fork may have inherited it locked by a thread that it does not have
     _opening = threading.Lock()
 
 
@@ -157,32 +218,35 @@ def _primary(error: sqlite3.Error) -> int:
 
 
 _ANOTHER_FILE = "or set HAILUO_RUN_LOG to another file."
-_UNTOUCHED = "Clips and their records (a .json beside each .mp4) are not touched by this."
+_UNTOUCHED = "Clips and their records (a .json next to each .mp4) are not affected."
 _DAMAGED = (
-    "The run log {name} is damaged, or no run log at all.",
+    "{name} is damaged or isn't a run log.",
     _UNTOUCHED,
-    f"Move it away to begin a new log, {_ANOTHER_FILE}",
+    f"Move it away to start a new log, {_ANOTHER_FILE}",
 )
 _BUSY = (
-    f"Another process kept the run log to itself for more than {BUSY_TIMEOUT_S:.0f} s.",
+    f"The run log is locked by another process (waited {BUSY_TIMEOUT_S:.0f} s).",
     _MONEY,
-    "Try again; if it stays so, look for a stopped process that uses this log.",
+    "Try again. If it stays locked, look for a suspended process that uses it.",
 )
 
-#: What happened, what it means for money, what to do, by SQLite's primary result code.
+#: SQLite's result codes for a lock that was not available.
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL}
+
+#: Error texts by SQLite's primary result code: what happened, the money, what to do.
 _WORDS = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_CANTOPEN: (
-        "The run log {name} cannot be opened.",
+        "The run log {path} cannot be opened.",
         _MONEY,
-        f"See that its file and folder are yours, {_ANOTHER_FILE}",
+        f"Check that you own its file and folder, {_ANOTHER_FILE}",
     ),
     sqlite3.SQLITE_CONSTRAINT: (
-        "A run of this id is in the run log already.",
-        "The log is as it was before, and nothing was sent by this.",
+        "The run log already has a run with this id.",
+        "The log is unchanged, and nothing was sent.",
         "",
     ),
 }
@@ -194,9 +258,13 @@ def _from_sqlite(error: sqlite3.Error, path: Path) -> HailuoError:
         return _disk_full()
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return _read_only(path)
+    # SQLite reports an unsupported lock as "busy", like one that another process holds.
+    if code in _LOCKED and (why := locking_problem(path.parent)):
+        return _no_locks(path, why)
     other = (f"The run log could not be used ({error}).", _MONEY, "Try again.")
     what, money, todo = _WORDS.get(code, other)
-    return RunLogError(what.replace("{name}", path.name), money=money, todo=todo)
+    what = what.replace("{name}", path.name).replace("{path}", home.shorten(path))
+    return RunLogError(what, money=money, todo=todo)
 
 
 def _from_system(error: OSError, path: Path) -> HailuoError:
@@ -204,24 +272,36 @@ def _from_system(error: OSError, path: Path) -> HailuoError:
         return _disk_full()
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
         return _read_only(path)
+    if error.errno in _NO_LOCKS and (why := locking_problem(path.parent)):
+        return _no_locks(path, why)
     return RunLogError(
         f"The run log could not be used ({error.strerror or error}).",
         money=_MONEY,
-        todo=f"See that its folder is there, {_ANOTHER_FILE}",
+        todo=f"Check that its folder exists, {_ANOTHER_FILE}",
     )
 
 
 def _disk_full() -> DiskFull:
     return DiskFull(
-        "There is no space left for the run log.",
+        "No space left for the run log.",
         money=_MONEY,
-        todo="Make room on the disk; the run can be collected afterwards.",
+        todo="Free some disk space; the run can be downloaded afterwards.",
     )
 
 
 def _read_only(path: Path) -> FolderNotWritable:
     return FolderNotWritable(
-        f"The run log {path.name} or its folder does not take changes.",
+        f"The run log {home.shorten(path)} cannot be written: it or its folder is read-only or "
+        "owned by another user.",
         money=_MONEY,
-        todo=f"Make them writable, {_ANOTHER_FILE}",
+        todo="Make both writable, or set HAILUO_RUN_LOG to a file in another folder.",
+    )
+
+
+def _no_locks(path: Path, why: str) -> RunLogError:
+    return RunLogError(
+        f"The run log's folder {home.shorten(path.parent)} is on a drive that does not lock files "
+        f"({why}), as some network drives (NFS, SMB).",
+        money="Without locks, two processes could buy the same clip, so nothing was sent.",
+        todo="Set HAILUO_RUN_LOG to a file on a local disk.",
     )

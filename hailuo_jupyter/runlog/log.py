@@ -7,52 +7,58 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from hailuo_jupyter.closing import Closing
 from hailuo_jupyter.errors import RunLogError
-from hailuo_jupyter.runlog import pacing, queries, spending, sweeps, text
+from hailuo_jupyter.runlog import accounts, deliveries, heartbeats, key_choices, notebooks, spending
+from hailuo_jupyter.runlog.accounts import Account
 from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction, unsynced
-from hailuo_jupyter.runlog.migrations import migrate
-from hailuo_jupyter.runlog.reader import LogReader
-from hailuo_jupyter.runlog.schema import UNFINISHED, Row, columns, folder_value
-from hailuo_jupyter.runlog.sweeps import SweepRow
-from hailuo_jupyter.states import AT_PROVIDER, FINAL, State
+from hailuo_jupyter.runlog.notebooks import NotebookQueries
+from hailuo_jupyter.runlog.queries import RunQueries, SweepQueries, SweepRow
+from hailuo_jupyter.runlog.rate_limits import RateLimitRows
+from hailuo_jupyter.runlog.row import UNFINISHED, Row, columns, folder_value
+from hailuo_jupyter.runlog.schema import migrate
+from hailuo_jupyter.runlog.search import SearchQueries
+from hailuo_jupyter.runlog.spending import SpendingQueries
+from hailuo_jupyter.states import AT_PROVIDER, FINAL, RESUMABLE, UNSENT, State
 
 if TYPE_CHECKING:
+    from hailuo_jupyter.catalogue.types import Price
+    from hailuo_jupyter.ids import Notebook
+    from hailuo_jupyter.keys import Key
     from hailuo_jupyter.record import Record
 
 __all__ = ["Row", "RunLog"]
 
-# Two changes at the same reading of the clock still get an order.
+# Two changes with the same clock reading still have an order.
 _TICK_S = 1e-6
 
 
-class RunLog(LogReader, Closing):
-    """All runs of this user on this machine.
+class RunLog(RunQueries, SweepQueries, SearchQueries, SpendingQueries, NotebookQueries):
+    """All runs of this user on this machine: the methods that change the log. The base classes read it.
 
     Every method that changes something is one transaction, on disk when the method returns. All
     methods may be called from any thread, block for a few milliseconds, and raise
-    `RunLogError` or `hailuo_jupyter.errors.DiskError` in place of SQLite's errors.
+    `RunLogError` or `hailuo_jupyter.errors.DiskError` instead of SQLite's errors.
 
     Parameters
     ----------
     path
-        The file; made if it is not there.
+        The file; created if missing.
     clock
-        Gives seconds since 1970.
+        Returns seconds since 1970.
     vfs
         SQLite's access layer; see `hailuo_jupyter.runlog.connection.connect`.
 
     Raises
     ------
     RunLogError
-        If the file is no run log, or a newer version's.
+        If the file is not a run log, or a newer version's.
     FolderNotWritable, DiskFull
-        If it cannot be made or changed.
+        If it cannot be created or changed.
     """
 
     def __init__(
@@ -73,6 +79,12 @@ class RunLog(LogReader, Closing):
                 self._connection.close()
                 self._connection = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def insert(self, record: Record, *, folder: Path, kind: str, owner: str | None) -> Row:
         """Add a run.
 
@@ -81,16 +93,16 @@ class RunLog(LogReader, Closing):
         record
             Its first revision.
         folder
-            Output folder; kept as an absolute path.
+            Output folder; stored as an absolute path.
         kind
             The key under which durations are learned, from the request.
         owner
-            Id of the process that watches it, if any.
+            Id of the process that works on it, if any.
 
         Raises
         ------
         RunLogError
-            If a run of this id is there.
+            If a run of this id exists.
         """
         values = {**columns(record), "folder": folder_value(folder), "kind": kind, "owner": owner}
         with self._writing() as connection:
@@ -100,7 +112,7 @@ class RunLog(LogReader, Closing):
             marks = ", ".join(f":{name}" for name in values)
             connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", values)  # noqa: S608
             spending.drop_paid(connection, record.run_id)
-            return queries.get(connection, record.run_id)
+            return self.get(record.run_id)
 
     def update(
         self,
@@ -110,39 +122,42 @@ class RunLog(LogReader, Closing):
         only_from: Collection[State] | None = None,
         only_by: str | None = None,
         owner: str | None = None,
+        sent_by: Account | None = None,
     ) -> Row:
         """Change a run's record, as one transaction from reading to writing.
 
         Parameters
         ----------
         run_id
-            Its id, or what `get` takes for one.
+            Its id, or a part accepted by `get`.
         change
-            Gives the next record for the present one, without delay; the same one to change
+            Returns the next record for the current one, without delay; the same one to change
             nothing.
         only_from
-            If given, states in which the change still makes sense. In any other one nothing
+            If set, states in which the change still makes sense. In any other one nothing
             happens: compare the row returned.
         only_by
-            If given, the owner who changes it. Where another one watches the run by now, or nobody,
+            If set, the owner who changes it. If another one owns the run by now, or none,
             nothing happens.
         owner
-            If given, who watches the run from now on.
+            If set, the new owner of the run.
+        sent_by
+            If set, the account that the run is sent with.
 
         Returns
         -------
         Row
-            As it stands afterwards, changed or not.
+            The row afterwards, changed or not.
 
         Raises
         ------
         RunNotFound
-            If there is no such run.
+            If the run does not exist.
         ValueError
-            If `change` gives another run's record or an old revision; the log is as before.
+            If `change` returns another run's record or an old revision; the log is unchanged.
         """
         with self._writing() as connection:
-            before = queries.get(connection, run_id)
+            before = self.get(run_id)
             if only_from is not None and before.state not in only_from:
                 return before
             if only_by is not None and before.owner != only_by:
@@ -152,13 +167,13 @@ class RunLog(LogReader, Closing):
                 return before
             if after.run_id != before.run_id or after.revision <= before.revision:
                 raise ValueError(f"not a later revision of run {before.run_id}")
-            # What stays is not written again: each index on it would be, too.
+            # Unchanged columns are not written: their indexes would be rewritten, too.
             old, values = columns(before.record), columns(after)
             values = {name: value for name, value in values.items() if value != old[name]}
-            # The person may have been told, which is in no record; only another state is news.
+            # Whether the person was notified is not in the record; only a new state resets that.
             values.pop("unfinished", None)
             if after.state != before.state:
-                # Whoever has it in hand has still to write it down beside the clip (see `release`).
+                # Its owner still has to write the record next to the clip (see `release`).
                 held = (owner or before.owner) is not None
                 values["unfinished"] = int(held or after.state in UNFINISHED)
             values["updated"] = self._tick(connection)
@@ -167,10 +182,12 @@ class RunLog(LogReader, Closing):
             names = ", ".join(f"{name} = :{name}" for name in values)
             values["run_id"] = before.run_id
             connection.execute(f"UPDATE runs SET {names} WHERE run_id = :run_id", values)  # noqa: S608
-            return queries.get(connection, before.run_id)
+            if sent_by is not None:
+                accounts.prove(connection, before.run_id, sent_by)
+            return self.get(before.run_id)
 
     def tell(self, run_ids: Iterable[str]) -> None:
-        """Note that the person knows of these runs, never sent: they are `unfinished` no more."""
+        """Record that the person knows about these unsent runs: they are no longer `unfinished`."""
         with self._writing() as connection:
             connection.executemany(
                 "UPDATE runs SET unfinished = 0 WHERE run_id = ? AND state = ?",
@@ -178,24 +195,99 @@ class RunLog(LogReader, Closing):
             )
 
     def relocate(self, run_id: str, folder: Path, *, was: Path) -> Row:
-        """Note that a run's output folder has moved; nothing where the log has not `was` for it.
+        """Record that a run's output folder has moved; nothing if its folder in the log is not `was`.
 
-        Its revision stays, since the record knows no absolute path. Gives the row as it stands then.
+        Its revision is unchanged, since the record has no absolute path. Returns the row afterwards.
         """
         with self._writing() as connection:
             connection.execute(
                 "UPDATE runs SET folder = ?, updated = ? WHERE run_id = ? AND folder = ?",
                 (folder_value(folder), self._tick(connection), run_id, folder_value(was)),
             )
-            return queries.get(connection, run_id)
+            return self.get(run_id)
 
-    def forget(self, run_id: str) -> bool:
-        """Remove a run that has ended for good; False where there is none, or it has not ended.
+    def keep_notebook(self, notebook: Notebook) -> None:
+        """Save where a notebook is, and its earlier ids."""
+        with self._writing() as connection:
+            notebooks.keep(connection, notebook)
 
-        What was paid for it stays in every sum.
+    def include_notebook(self, notebook_id: str, alias: str) -> None:
+        """Record that a notebook had another id before."""
+        with self._writing() as connection:
+            notebooks.include(connection, notebook_id, [alias])
+
+    def replace(self, run_id: str, by: str, change: Callable[[Record], Record]) -> Row:
+        """Record that another run is bought instead of one that was never sent.
+
+        The owner, if still alive, notices that it no longer owns the run.
+
+        Parameters
+        ----------
+        run_id, by
+            The run, and the one that is bought.
+        change
+            As for `update`.
         """
         with self._writing() as connection:
-            row = queries.find(connection, run_id)
+            row = self.update(run_id, change, only_from=UNSENT)
+            if row.state in UNSENT:
+                connection.execute(
+                    "UPDATE runs SET owner = NULL, unfinished = 0, replaced_by = ?, updated = ? "
+                    "WHERE run_id = ?",
+                    (by, self._tick(connection), run_id),
+                )
+            return self.get(run_id)
+
+    def go_on_with(self, run_id: str) -> None:
+        """Record that a person has requested a run of unknown origin: from now on it is `unfinished`."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE runs SET unfinished = 1 WHERE run_id = ? AND unfinished = 0", (run_id,)
+            )
+
+    def take_as_own(self, run_id: str, price: Price) -> Row:
+        """Record that the provider has answered this user's own key for a run's job: from now on it counts.
+
+        No change if it already counts as the user's own. The cost in its record is not trusted:
+        the estimate is replaced, and a charge has to be confirmed.
+
+        Parameters
+        ----------
+        run_id
+            Its full id.
+        price
+            The current estimate for such a run.
+        """
+        estimate = {
+            "estimate_low": price.low,
+            "estimate_high": price.counted,
+            "kind": price.kind,
+            "source": price.source,
+            "as_of": price.as_of,
+            "confirmed": False,
+        }
+        with self._writing() as connection:
+            row = self.get(run_id)
+            job = [row.job_id] if row.job_id is not None else []
+            # A record that claims the job of another run is not counted twice.
+            if row.elsewhere and not spending.own_jobs(connection, row.provider, job):
+                connection.execute("UPDATE runs SET elsewhere = 0 WHERE run_id = ?", (run_id,))
+                row = self.update(run_id, lambda record: record.changed(cost=estimate))
+            return row
+
+    def prove(self, run_id: str, by: Account, price: Price) -> Row:
+        """Record that the provider has answered an account's key for a run's job; see `take_as_own`."""
+        with self._writing() as connection:
+            accounts.prove(connection, run_id, by)
+            return self.take_as_own(run_id, price)
+
+    def forget(self, run_id: str) -> bool:
+        """Remove a finished run permanently; False if it does not exist or is not finished.
+
+        Its cost stays in every sum.
+        """
+        with self._writing() as connection:
+            row = self.find(run_id)
             if row is None or row.state not in FINAL:
                 return False
             spending.keep_paid(connection, run_id)
@@ -203,27 +295,40 @@ class RunLog(LogReader, Closing):
             return True
 
     def keep_sweep(self, row: SweepRow) -> None:
-        """Write a sweep's plan down; one of the same id is replaced."""
+        """Store a sweep's plan; one with the same id is replaced."""
         with self._writing() as connection:
-            sweeps.keep(connection, row)
+            connection.execute(
+                "INSERT OR REPLACE INTO sweeps (sweep, notebook_id, digest, created, stopped, plan_json) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (row.sweep, row.notebook_id, row.digest, row.created, row.stopped, row.plan_json),
+            )
 
     def stop_sweep(self, sweep: str, *, stopped: bool = True) -> None:
-        """Note whether anything more of a sweep is to be sent."""
+        """Record whether anything more of a sweep is to be sent."""
         with self._writing() as connection:
-            sweeps.stop(connection, sweep, stopped=stopped)
+            connection.execute(
+                "UPDATE sweeps SET stopped = ? WHERE sweep = ?", (int(stopped), sweep)
+            )
 
     @contextmanager
     def exclusive(self) -> Iterator[sqlite3.Connection]:
-        """Make several calls one transaction: read, decide and insert, with no one in between.
+        """Run several calls in one transaction: read, decide and insert.
 
         All other threads and processes wait meanwhile (up to 5 s before they give up), so nothing
-        slow belongs inside. An exception undoes all changes made in the block.
+        slow may be inside. An exception undoes all changes made in the block.
         """
         with self._writing() as connection:
             yield connection
 
-    def claim(self, run_ids: Iterable[str], owner: str) -> list[str]:
-        """Become the watcher of runs that nobody living watches; of several, one process wins each.
+    def beat(self, owner: str) -> None:
+        """Count a heartbeat of an owner; see `hailuo_jupyter.runlog.heartbeats`. No wait for the disk."""
+        with self._writing(synced=False) as connection:
+            heartbeats.beat(connection, owner, self._clock())
+
+    def claim(
+        self, run_ids: Iterable[str], owner: str, *, stopped: Mapping[str, int] | None = None
+    ) -> list[str]:
+        """Claim runs that no live process owns; of several processes, one wins each.
 
         Parameters
         ----------
@@ -231,11 +336,15 @@ class RunLog(LogReader, Closing):
             Full ids. Unknown ones are left out.
         owner
             `hailuo_jupyter.runlog.Owner.id` of this process.
+        stopped
+            Owners that are alive but stopped, with the numbers of their last heartbeats. Their runs are
+            claimed only if nothing but polling and downloading is left, and if their count still has not
+            changed.
 
         Returns
         -------
         list of str
-            The ids that are this owner's now, in the order given.
+            The ids that this owner owns now, in the order of `run_ids`.
         """
         won: list[str] = []
         living: dict[str, bool] = {}
@@ -249,7 +358,9 @@ class RunLog(LogReader, Closing):
                 holder, state = found
                 if holder != owner:
                     if holder is not None and living.setdefault(holder, self.alive(holder)):
-                        continue
+                        last = heartbeats.beats(connection, [holder])[holder].count
+                        if state not in RESUMABLE or (stopped or {}).get(holder) != last:
+                            continue
                     connection.execute(
                         "UPDATE runs SET owner = ?, interrupted = max(interrupted, ?) "
                         "WHERE run_id = ?",
@@ -259,54 +370,70 @@ class RunLog(LogReader, Closing):
         return won
 
     def release(self, run_id: str, owner: str) -> Row:
-        """Stop watching a run, if `owner` is the one who does; gives the row as it stands then.
+        """Release a run, if `owner` owns it; returns the row afterwards.
 
-        Until then it is `unfinished`, so that whatever a killed process had still to do is found.
+        Until then it is `unfinished`, so that the remaining work of a killed process is found.
         """
         with self._writing() as connection:
-            row = queries.get(connection, run_id)
+            row = self.get(run_id)
             connection.execute(
                 "UPDATE runs SET owner = NULL, unfinished = unfinished AND ? "
                 "WHERE run_id = ? AND owner = ?",
                 (int(row.state in UNFINISHED), run_id, owner),
             )
-            return queries.get(connection, run_id)
+            return self.get(run_id)
 
-    def reserve(self, provider: str, *, per_minute: int | None, now: float | None = None) -> float:
-        """Take a slot for one request, counted over all processes.
+    @contextmanager
+    def rate_limit(
+        self, account: str, owner: str, now: float | None = None
+    ) -> Iterator[RateLimitRows]:
+        """Read and change an account's stored rate limit, as one transaction.
+
+        It does not wait for the disk: each poll is one such transaction, and after a power failure
+        earlier requests do not matter.
 
         Parameters
         ----------
-        provider
-            Name of the provider.
-        per_minute
-            Requests allowed within 60 s, 1 or more; None for no limit but the provider's own word.
+        account
+            Its name; see `hailuo_jupyter.runlog.accounts`.
+        owner
+            Id of this process, which has its own queue.
         now
             Seconds since 1970; this log's clock if None.
-
-        Returns
-        -------
-        float
-            0.0 if the slot is taken and the request may leave; else seconds to wait before asking
-            again.
         """
-        # Each look at a job takes one, and after a power failure nobody asks for those of before.
         with self._writing(synced=False) as connection:
-            moment = self._clock() if now is None else now
-            return pacing.reserve(connection, provider, per_minute=per_minute, now=moment)
+            yield RateLimitRows(connection, account, owner, self._clock() if now is None else now)
 
-    def block_until(self, provider: str, until: float, *, now: float | None = None) -> None:
-        """Give no slot before a moment that the provider named; all in seconds since 1970."""
+    def account(self, provider: str, address: str, key: Key) -> Account:
+        """Return the account of a key; see `hailuo_jupyter.runlog.accounts`."""
+        with self._reading() as connection:
+            return accounts.account(connection, provider, address, key)
+
+    def keep_key_choice(self, folder: Path, provider: str, place: str) -> None:
+        """Save which key to use in a folder; see `hailuo_jupyter.runlog.key_choices`."""
         with self._writing() as connection:
-            moment = self._clock() if now is None else now
-            pacing.block_until(connection, provider, until, now=moment)
+            key_choices.keep(connection, folder, provider, place)
+
+    def put_on_list(self, sink: str, run_ids: Iterable[str]) -> None:
+        """Add runs to a sink's list; see `hailuo_jupyter.runlog.deliveries`."""
+        with self._writing() as connection:
+            deliveries.put_on_list(connection, sink, run_ids)
+
+    def note_delivery(self, sink: str, run_id: str, revision: int) -> None:
+        """Record that a sink has a revision of a run."""
+        with self._writing() as connection:
+            deliveries.note_delivery(connection, sink, run_id, revision)
+
+    def leave_duration_out(self, run_id: str) -> None:
+        """Record that a job's end was noticed late, so that its duration is not used for estimates."""
+        with self._writing() as connection:
+            connection.execute("UPDATE runs SET interrupted = 1 WHERE run_id = ?", (run_id,))
 
     def _open(self) -> sqlite3.Connection:
         connection = connect(self.path, vfs=self._vfs)
         try:
             with sqlite_in_words(self.path):
                 migrate(connection)
-                self._indexed = text.prepare(connection)
         except BaseException:
             connection.close()
             raise
@@ -316,7 +443,7 @@ class RunLog(LogReader, Closing):
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, sqlite_in_words(self.path):
             if self._closed:
-                raise RunLogError("The run log was closed.", todo="Open it again.")
+                raise RunLogError("The run log is closed.", todo="Open it again.")
             if self._connection is None:
                 self._connection = self._open()
             yield self._connection
@@ -329,13 +456,13 @@ class RunLog(LogReader, Closing):
             else:
                 with nullcontext() if synced else unsynced(connection), transaction(connection):
                     yield connection
-                if self._indexed:
-                    self._indexed = text.keep_up(connection)
 
     def _tick(self, connection: sqlite3.Connection) -> float:
-        # Read inside of the transaction, and never before another change: so who asks for what
-        # changed since some row misses nothing, even after the clock was set back.
-        (latest,) = connection.execute("SELECT max(updated) FROM runs").fetchone()
+        # Read inside the transaction, and never before another change: so a query for
+        # changes since some row misses nothing, even after the clock was set back.
+        # SQLite sorts text above all numbers: the text of a damaged row is ignored.
+        newest = "SELECT max(updated) FROM runs WHERE updated < 1e300"
+        (latest,) = connection.execute(newest).fetchone()
         return max(self._clock(), (latest or 0.0) + _TICK_S)
 
     def _after_fork(self) -> None:
@@ -353,7 +480,7 @@ _left_alone: list[sqlite3.Connection] = []
 
 def _after_fork_in_child() -> None:
     for log in list(_logs):
-        log._after_fork()  # noqa: SLF001 -- one module
+        log._after_fork()  # noqa: SLF001 -- same module
 
 
 if hasattr(os, "register_at_fork"):

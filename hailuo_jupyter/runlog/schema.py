@@ -1,133 +1,130 @@
-"""One row of the log, and how its columns follow from the record that it holds."""
+"""The log's tables: created from ``schema.sql``, and changed by migrations.
+
+The table ``migrations`` lists what a log has. A new log starts with all of `BASE`; a migration is applied
+once, in one transaction. A released one is never changed: a change of the tables is one more at the end of
+`MIGRATIONS`.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from collections.abc import Iterator
+from importlib.resources import files
 
-from hailuo_jupyter.states import IN_FLIGHT, State
+from hailuo_jupyter.errors import RunLogError
+from hailuo_jupyter.runlog.connection import transaction
 
-if TYPE_CHECKING:
-    from hailuo_jupyter.record import Record
-
-#: Somebody has still to do something about these: a process, or the person for one never sent.
-UNFINISHED = IN_FLIGHT | {State.PREPARED}
-
-#: The columns of `Row`, in its order.
-ROW_COLUMNS = (
-    "run_id, state, revision, provider, kind, fingerprint, notebook_id, cell_id, folder, job_id, "
-    "owner, created, updated, record_json"
+#: What ``schema.sql`` contains: thirteen migrations of development versions, in one. All their names are
+#: stored in a new log, so that it equals a migrated one.
+BASE = (
+    "0001_runs",
+    "0002_pacing",
+    "0003_columns",
+    "0004_search",
+    "0005_money",
+    "0006_sweeps",
+    "0007_forgotten",
+    "0008_counted",
+    "0009_rate_limits",
+    "0010_notebooks",
+    "0011_accounts",
+    "0012_key_choices",
+    "0013_heartbeats",
 )
 
+#: Name and statements of each later migration, in order; the names sort in this order.
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-@dataclass(frozen=True)
-class Row:
-    """One run as the log holds it.
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Create a new log's tables, or bring an older log's up to date; many processes may do so at once.
 
     Parameters
     ----------
-    run_id, state, revision, provider, fingerprint, notebook_id, cell_id, job_id
-        From the record, so that no query has to parse it.
-    kind
-        The key under which durations are learned.
-    folder
-        Absolute output folder; the record itself holds relative paths only.
-    owner
-        Id of the process that watches the run, or of the last one that did.
-    created, updated
-        Seconds since 1970 by this machine's clock. `updated` grows with every change in this log.
-    record_json
-        The record, as text.
+    connection
+        An open connection in autocommit mode.
+
+    Raises
+    ------
+    RunLogError
+        If the log is of another version that this one cannot read, or the file is
+        another program's database.
     """
-
-    run_id: str
-    state: State
-    revision: int
-    provider: str
-    kind: str
-    fingerprint: str
-    notebook_id: str | None
-    cell_id: str | None
-    folder: Path
-    job_id: str | None
-    owner: str | None
-    created: float
-    updated: float
-    record_json: str
-
-    @cached_property
-    def record(self) -> Record:
-        """The record, parsed at the first use.
-
-        Raises
-        ------
-        ValueError
-            If a newer version wrote it in a format that this one does not know.
-        """
-        from hailuo_jupyter.record import Record
-
-        return Record.from_json(self.record_json)
+    if is_current(connection):
+        return
+    with transaction(connection):
+        # Checked again inside the transaction: another process may have been faster.
+        applied = _applied(connection)
+        if not applied:
+            _create(connection)
+        for name, statements in MIGRATIONS:
+            if name not in applied:
+                for statement in statements:
+                    connection.execute(statement)
+                _note(connection, name)
 
 
-def row(values: tuple[Any, ...]) -> Row:
-    """Make a `Row` of what a query with `ROW_COLUMNS` gave."""
-    (run_id, state, revision, provider, kind, fingerprint, notebook_id, cell_id, folder, job_id,
-     owner, created, updated, record_json) = values  # fmt: skip
-    return Row(
-        run_id, State(state), revision, provider, kind, fingerprint, notebook_id, cell_id,
-        Path(os.fsdecode(folder)), job_id, owner, created, updated, record_json,
-    )  # fmt: skip
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Check whether a log has all tables; changes nothing, and raises like `migrate`."""
+    return _applied(connection) >= {*BASE, *(name for name, _ in MIGRATIONS)}
 
 
-def columns(record: Record) -> dict[str, object]:
-    """Extract from a record what the log's columns hold of it."""
-    took = took_s(record)
-    return {
-        "run_id": record.run_id,
-        "state": record.state.value,
-        "revision": record.revision,
-        "provider": record.provider,
-        "fingerprint": record.fingerprint,
-        "notebook_id": record.origin.notebook_id if record.origin else None,
-        "cell_id": record.origin.cell_id if record.origin else None,
-        "job_id": record.job.id,
-        "unfinished": int(record.state in UNFINISHED),
-        "duration": None if record.provider == "demo" else took,  # the demo teaches no times
-        "took": took,
-        "prompt": record.request.prompt,
-        "note": record.note,
-        "name": record.name,
-        "tags": json.dumps(record.tags, ensure_ascii=False),
-        "rating": record.rating,
-        "sweep": record.sweep,
-        "notebook_path": record.origin.notebook_path if record.origin else None,
-        "cost_kind": record.cost.kind,
-        "cost_low": record.cost.estimate_low,
-        "cost_high": record.cost.estimate_high,
-        "cost_actual": record.cost.actual,
-        "record_json": record.to_json(),
-    }
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Check whether a log was just created and has no tables yet; raises like `migrate`."""
+    return not _applied(connection)
 
 
-def folder_value(folder: Path) -> str | bytes:
-    """Give a folder as SQLite can hold it: as text, or as bytes where its name is no UTF-8."""
-    absolute = str(folder.absolute())
-    try:
-        absolute.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(absolute)
-    return absolute
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and "migrations" not in tables:
+        raise RunLogError(
+            "The run log file is another program's database.",
+            money="It was not changed, and nothing was sent.",
+            todo="Set HAILUO_RUN_LOG to another file.",
+        )
+    found = connection.execute("SELECT name FROM migrations").fetchall() if tables else []
+    applied = {str(name) for (name,) in found}
+    if newer := sorted(applied - {*BASE, *(name for name, _ in MIGRATIONS)}):
+        raise RunLogError(
+            "This run log was written by a newer version of hailuo-jupyter (it has "
+            f"{', '.join(newer)}).",
+            money="It was not changed, and nothing was sent; the clips are in their folders.",
+            todo="Update hailuo-jupyter, or set HAILUO_RUN_LOG to another file.",
+        )
+    if applied and (lacking := [name for name in BASE if name not in applied]):
+        raise RunLogError(
+            "This run log was written by a development version before 0.1.0 (it lacks "
+            f"{lacking[0]}).",
+            money="It was not changed, and nothing was sent; clips and records are in their folders.",
+            todo="Move it away, then run 'jupyter hailuo import FOLDER' for each folder with "
+            "clips.",
+        )
+    return applied
 
 
-def took_s(record: Record) -> float | None:
-    """Give how long a run's clip took, in seconds: from submit to the job's known end; else None."""
-    # The download begins when the job's end is known.
-    begin, end = record.entered(State.SUBMITTED), record.entered(State.DOWNLOADING)
-    if begin is None or end is None:
-        return None
-    seconds = round(end - begin, 3)
-    return seconds if seconds > 0 else None  # a clock set back in between tells nothing
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied TEXT NOT NULL)"
+    )
+    for statement in _statements((files(__package__) / "schema.sql").read_text(encoding="utf-8")):
+        connection.execute(statement)
+    for name in BASE:
+        _note(connection, name)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script; `sqlite3.Connection.executescript` would end the transaction."""
+    statement = ""
+    for line in script.splitlines():
+        if line.startswith("--"):
+            continue
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement.strip()
+            statement = ""
+
+
+def _note(connection: sqlite3.Connection, name: str) -> None:
+    connection.execute(
+        "INSERT INTO migrations VALUES (?, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))", (name,)
+    )

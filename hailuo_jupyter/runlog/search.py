@@ -1,26 +1,26 @@
-"""The runs that pass some filters, sorted, a page at a time. Every query walks an index.
+"""Search runs by filters, sorted, a page at a time. Every query walks an index.
 
-One filter drives: it chooses the index, and the others are checked on what the index gives. A unary
-plus in front of a column keeps SQLite from choosing another one.
+One filter drives: it chooses the index, and the others are checked on the index's rows. A unary
+plus in front of a column prevents SQLite from choosing another one.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hailuo_jupyter.runlog import text
-from hailuo_jupyter.runlog.schema import ROW_COLUMNS, Row, row
+from hailuo_jupyter.runlog import notebooks
+from hailuo_jupyter.runlog.connection import LogReader
 from hailuo_jupyter.states import State
 
-#: Up to so many runs that hold a text, they are looked up one by one. A text that more of them hold
-#: is met soon enough on a walk through all.
+#: Up to this many matches of a text, the runs are looked up one by one. A text with more matches
+#: is found soon enough on a walk through all runs.
 _FEW = 2000
 
-#: A page tells how many runs there are up to this number, and beyond that there are more.
+#: A page shows the number of runs up to this one, and above it that there are more.
 COUNTED = 1000
 
 #: NULLS LAST is part of SQLite 3.30 and later.
@@ -28,7 +28,7 @@ _NULLS_LAST = sqlite3.sqlite_version_info >= (3, 30, 0)
 
 
 class Sort(StrEnum):
-    """What runs are sorted by; those for which it is not known come last."""
+    """The sort keys of runs; runs with an unknown value come last."""
 
     TIME = "time"
     COST = "cost"
@@ -38,7 +38,7 @@ class Sort(StrEnum):
 
 _KEYS = {
     Sort.TIME: "runs.created",
-    # As the index has it: the fact, else the upper end of the estimate; none where nothing was bought.
+    # As in the index: the charge, else the upper bound of the estimate; none if nothing was bought.
     Sort.COST: "CASE WHEN runs.cost_actual IS NULL AND runs.state IN ('rejected', 'failed') THEN NULL "
     "ELSE coalesce(runs.cost_actual, runs.cost_high, runs.cost_low) END",
     Sort.DURATION: "runs.took",
@@ -48,7 +48,7 @@ _KEYS = {
 
 @dataclass(frozen=True)
 class Search:
-    """Which runs, in which order. A filter that is None or empty lets every run pass.
+    """Which runs, in which order. A filter that is None or empty matches every run.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ class Search:
     tags
         All of these.
     text
-        Held, in any case, by prompt, name, note or a tag.
+        Contained in prompt, name, note or a tag, ignoring case.
     since
-        Made at this moment or later, in seconds since 1970.
+        Created at this time or later, in seconds since 1970.
     rating
-        Rated at least so, 1 to 5.
+        The minimum rating, 1 to 5.
     sort, ascending
-        The order; of equal ones the newest comes first, or last where it is ascending.
+        The order; for equal values the newest comes first, or last if ascending.
     """
 
     notebook_id: str | None = None
@@ -87,11 +87,11 @@ class Key:
     Parameters
     ----------
     value
-        What is sorted by; None where it is not known.
+        The value of the sort key; None if unknown.
     created
         Seconds since 1970.
     run_id
-        Which run.
+        The run's id.
     """
 
     value: float | None
@@ -101,73 +101,59 @@ class Key:
 
 @dataclass(frozen=True)
 class Page:
-    """A part of what was found.
+    """A part of the runs found.
 
     Parameters
     ----------
     keys
         The runs, in order.
     total
-        How many there are in all; None if more than `COUNTED`.
+        The total number; None if more than `COUNTED`.
     """
 
     keys: tuple[Key, ...]
     total: int | None
 
 
-def page(
-    connection: sqlite3.Connection, search: Search, *, offset: int, limit: int, indexed: bool
-) -> Page:
-    """Give some of the runs found, and how many there are.
+class SearchQueries(LogReader):
+    """Searches of runs."""
 
-    Parameters
-    ----------
-    offset, limit
-        How many are left out at the beginning, and how many are given at most.
-    indexed
-        Whether the connection can use the text index.
-    """
-    plan = _plan(connection, search, indexed)
-    found = _keys(connection, plan, search, offset, limit + 1)
-    keys = tuple(found[:limit])
-    if len(found) <= limit and (found or not offset):
-        return Page(keys, offset + len(found))
-    if plan.walks_text:
-        return Page(keys, None)
-    return Page(keys, None if (total := _count(connection, plan, COUNTED + 1)) > COUNTED else total)
+    def page(self, wanted: Search, *, offset: int = 0, limit: int = 20) -> Page:
+        """Return a part of the runs that a search finds, and the total number.
 
+        Parameters
+        ----------
+        wanted
+            The search.
+        offset, limit
+            How many are skipped, and the maximum number returned.
+        """
+        with self._reading() as connection:
+            plan = _plan(connection, wanted)
+            found = _keys(connection, plan, wanted, offset, limit + 1)
+            keys = tuple(found[:limit])
+            if len(found) <= limit and (found or not offset):
+                return Page(keys, offset + len(found))
+            if plan.walks_text:
+                return Page(keys, None)
+            total = _count(connection, plan, COUNTED + 1)
+            return Page(keys, None if total > COUNTED else total)
 
-def keys(
-    connection: sqlite3.Connection,
-    search: Search,
-    *,
-    offset: int = 0,
-    limit: int | None = None,
-    indexed: bool,
-) -> list[Key]:
-    """Give the places of the runs found; all if `limit` is None."""
-    plan = _plan(connection, search, indexed)
-    return _keys(connection, plan, search, offset, -1 if limit is None else limit)
+    def keys(self, wanted: Search, *, limit: int | None = None) -> list[Key]:
+        """Return the places of the runs that a search finds, the first `limit` or all."""
+        with self._reading() as connection:
+            plan = _plan(connection, wanted)
+            return _keys(connection, plan, wanted, 0, -1 if limit is None else limit)
 
-
-def count(connection: sqlite3.Connection, search: Search, *, indexed: bool) -> int:
-    """Count the runs found, however many there are."""
-    return _count(connection, _plan(connection, search, indexed), -1)
-
-
-def rows(connection: sqlite3.Connection, run_ids: Sequence[str]) -> list[Row]:
-    """Give runs by their ids, in this order; those that are gone are left out."""
-    found = connection.execute(
-        f"SELECT {ROW_COLUMNS} FROM runs WHERE run_id IN (SELECT value FROM json_each(?))",  # noqa: S608
-        (json.dumps(run_ids),),
-    )
-    known = {each.run_id: each for each in map(row, found)}
-    return [known[run_id] for run_id in run_ids if run_id in known]
+    def found(self, wanted: Search) -> int:
+        """Count the runs that a search finds, however many there are."""
+        with self._reading() as connection:
+            return _count(connection, _plan(connection, wanted), -1)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Tables and terms of a query, their values, and what stands for the time of a run."""
+    """Tables and terms of a query, their values, and the column for the time of a run."""
 
     source: str
     terms: tuple[str, ...]
@@ -180,17 +166,17 @@ class _Plan:
         return f"FROM {self.source}" + (f" WHERE {' AND '.join(self.terms)}" if self.terms else "")
 
 
-def _plan(connection: sqlite3.Connection, search: Search, indexed: bool) -> _Plan:
+def _plan(connection: sqlite3.Connection, search: Search) -> _Plan:
     source, created, walks = "runs", "runs.created", False
     before: list[object] = []
     terms: list[str] = []
     values: list[object] = []
     tags = list(search.tags)
-    free = "runs."  # of the first filter, which may choose the index
+    free = "runs."  # for the first filter, which may choose the index
     if search.text:
-        few = text.matching(connection, search.text, indexed=indexed, limit=_FEW + 1)
+        few = _matching(connection, search.text, _FEW + 1)
         if walks := len(few) > _FEW:
-            holds, spellings = text.like(search.text)
+            holds, spellings = _like(search.text)
             ours = "SELECT 1 FROM texts WHERE texts.run_id = runs.run_id"
             terms.append(f"EXISTS ({ours} AND {holds})")
             values += spellings
@@ -209,18 +195,24 @@ def _plan(connection: sqlite3.Connection, search: Search, indexed: bool) -> _Pla
         )
         values.append(tag)
     one_state = len(search.states) == 1
-    # The narrowest first. Without a notebook or sweep, another order than by time has its own index.
+    # The most selective first. Without a notebook or sweep, another order than by time has its own index.
     by_time = search.sort is Sort.TIME
-    for column, given, drives in (
+    for column, value, drives in (
         ("sweep", search.sweep, True),
         ("notebook_id", search.notebook_id, True),
         ("state", next(iter(search.states)) if one_state else None, by_time),
         ("provider", search.provider, by_time),
     ):
-        if given is None:
+        if value is None:
             continue
-        terms.append(f"{free if drives else '+runs.'}{column} = ?")
-        values.append(State(given).value if column == "state" else given)
+        name = f"{free if drives else '+runs.'}{column}"
+        if column == "notebook_id":
+            ours, ids = notebooks.same(connection, name, search.notebook_id)
+            terms.append(ours)
+            values += ids
+        else:
+            terms.append(f"{name} = ?")
+            values.append(State(value).value if column == "state" else value)
         free = "+runs." if drives else free
     if len(search.states) > 1:
         terms.append(f"+runs.state IN ({', '.join('?' * len(search.states))})")
@@ -242,7 +234,7 @@ def _keys(
     order = [f"{plan.created} {way}", f"runs.rowid {way}"]
     if search.sort is not Sort.TIME:
         if not search.ascending:
-            order.insert(0, f"{key} DESC")  # NULL is the least of all
+            order.insert(0, f"{key} DESC")  # NULL sorts below all values
         elif _NULLS_LAST:
             order.insert(0, f"{key} ASC NULLS LAST")
         else:
@@ -257,3 +249,37 @@ def _keys(
 def _count(connection: sqlite3.Connection, plan: _Plan, at_most: int) -> int:
     sql = f"SELECT count(*) FROM (SELECT 1 {plan.body} LIMIT ?)"  # noqa: S608 -- constants
     return int(connection.execute(sql, (*plan.values, at_most)).fetchone()[0])
+
+
+def _matching(connection: sqlite3.Connection, text: str, limit: int) -> list[str]:
+    """Return the ids of runs that contain a text, in no order.
+
+    A scan of the table ``texts`` by LIKE, about 10 ms for 20,000 runs (`tests/benchmarks/runlog.py`).
+    """
+    terms, values = _like(text)
+    sql = f"SELECT run_id FROM texts WHERE {terms} LIMIT ?"  # noqa: S608 -- constants
+    return [run_id for (run_id,) in connection.execute(sql, (*values, limit))]
+
+
+def _like(text: str) -> tuple[str, list[str]]:
+    """Return a term over ``texts`` that is true if it contains a text, and the term's values.
+
+    SQLite's LIKE folds the case of ASCII letters alone. Other letters are searched as typed, in
+    lower and in upper case, and with a capital first letter.
+    """
+    spellings = [text]
+    if not text.isascii():
+        spellings = [*dict.fromkeys((text, text.lower(), text.upper(), text.capitalize()))]
+    term = " OR ".join("texts.body LIKE ? ESCAPE '\\'" for _ in spellings)
+    values = [f"%{_escaped(each)}%" for each in spellings]
+    if len(spellings) > 1 and len({len(each) for each in spellings}) == 1:
+        # `_` is any one character, so that most texts are compared once, not four times.
+        any_case = "".join(each if each.isascii() else "_" for each in _escaped(text))
+        term = f"texts.body LIKE ? ESCAPE '\\' AND ({term})"
+        values.insert(0, f"%{any_case}%")
+    # The plus prevents SQLite from walking all runs by the index of their ids.
+    return f"(+texts.run_id IS NOT NULL AND ({term}))", values
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,22 +1,31 @@
-"""What runs have cost and may still cost, added up by the log, and which of them are not settled.
+"""The cost of runs so far and their possible cost, summed by the log, and the runs with unsettled costs.
 
-A run counts with what the provider says it has charged, else with the high end of its estimate.
-What was surely not bought counts for nothing. Every sum reads an index and no record.
+A run counts with the charge in the provider's history. A cost that only an answer about
+the job has reported must not loosen a limit: until it is confirmed, the larger of it and the lower bound
+of the estimate counts. Without any cost the upper bound does. A failed run counts 0 if the
+catalogue cites the provider for that, else the lower bound. A run that was certainly not bought counts
+0, and so does an imported one, until the provider has
+answered this user's own key for its job. Every sum reads an index and no record.
 
-Of a run that was taken out of the log this much stays in ``forgotten``, and counts as before.
+For a run that was removed from the log, this data stays in ``forgotten``, and counts as before.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
-from hailuo_jupyter.runlog.schema import ROW_COLUMNS, Row, row
-from hailuo_jupyter.states import IN_FLIGHT, State
+from hailuo_jupyter import catalogue
+from hailuo_jupyter.runlog import notebooks, ownership
+from hailuo_jupyter.runlog.connection import LogReader
+from hailuo_jupyter.runlog.row import ROW_COLUMNS, Row, row
+from hailuo_jupyter.states import IN_FLIGHT, UNSENT, State
 
-#: By what sums can be split: the notebook's id, the provider, the local day (``YYYY-MM-DD``).
+#: Keys by which sums can be grouped: the notebook's id, the provider, the local day (``YYYY-MM-DD``).
 Split = Literal["notebook", "provider", "day"]
 
 _COLUMNS: dict[Split, str] = {
@@ -33,19 +42,23 @@ class Spending:
     Parameters
     ----------
     runs
-        How many count.
+        Number of runs that count.
     charged
-        What the providers say they have charged.
+        The charges reported by the providers.
     estimated
-        Bought, and no provider has told the cost: the high ends of the estimates.
+        Bought, but the cost is not reported: the upper bounds of the estimates. If a cost below
+        the estimate is reported but not confirmed, the lower bounds.
     reserved
-        On their way: the high ends of their estimates.
+        Active runs: the upper bounds of their estimates.
     maybe
-        Unconfirmed, so maybe bought: the high ends of their estimates.
+        Unconfirmed, so possibly bought: the upper bounds of their estimates.
     inferred
-        How much of the three estimates rests on prices that we have inferred.
+        The share of the three estimates that is based on inferred prices.
     unknown
-        Runs whose price nobody knows; they are in no sum.
+        Number of runs with an unknown price, which are in no sum.
+    disputed
+        The share for runs whose reported cost is outside the estimate, and
+        is not confirmed.
     """
 
     runs: int = 0
@@ -55,14 +68,15 @@ class Spending:
     maybe: float = 0.0
     inferred: float = 0.0
     unknown: int = 0
+    disputed: float = 0.0
 
     @property
     def total(self) -> float:
-        """All of it, to a millionth of a dollar: what a budget counts."""
+        """The total, to a millionth of a dollar: the amount for budgets."""
         return round(self.charged + self.estimated + self.reserved + self.maybe, 6)
 
     def __add__(self, other: Spending) -> Spending:
-        """Add two sums up."""
+        """Add two sums."""
         names = [each.name for each in fields(self)]
         return Spending(*(getattr(self, name) + getattr(other, name) for name in names))
 
@@ -71,34 +85,146 @@ def _named(states: frozenset[State]) -> str:
     return ", ".join(f"'{state.value}'" for state in sorted(states))
 
 
-#: Nothing has left this machine yet: it counts only while a living process is about to send it.
-_UNSENT = frozenset({State.PREPARED, State.UPLOADING})
-_ON_THEIR_WAY = IN_FLIGHT | _UNSENT
+_ON_THEIR_WAY = IN_FLIGHT | UNSENT
 _ENDED = frozenset({State.COMPLETED, State.FAILED, State.EXPIRED})
+
+#: The job has ended, so a reported cost is that of the clip.
+_MADE = frozenset({State.COMPLETED, State.DOWNLOADING, State.UNDOWNLOADED, State.EXPIRED})
+
+#: The amount that a run counts with; NULL if unknown. Its parameter is the result of `_free_failures`.
+_COUNTED_USD = f"""
+    CASE
+        WHEN cost_actual IS NOT NULL AND cost_confirmed THEN cost_actual
+        WHEN state = '{State.FAILED}' THEN max(
+            coalesce(cost_actual, 0),
+            CASE WHEN provider IN (SELECT value FROM json_each(?)) THEN 0 ELSE coalesce(cost_low, 0) END
+        )
+        WHEN cost_actual IS NULL THEN cost_high
+        WHEN state IN ({_named(_MADE)}) THEN max(cost_actual, coalesce(cost_low, 0))
+        ELSE max(cost_actual, coalesce(cost_high, 0))
+    END
+"""  # noqa: S608 -- constants
+
+#: Whether that is the charge reported by the provider, not an estimate.
+_TOLD = "(cost_actual IS NOT NULL AND cost_actual >= counted)"
 
 _SUMS = f"""
     count(*),
-    total(cost_actual),
-    total(CASE WHEN cost_actual IS NULL AND state IN ({_named(_ENDED)}) THEN cost_high END),
-    total(CASE WHEN cost_actual IS NULL AND state IN ({_named(_ON_THEIR_WAY)}) THEN cost_high END),
-    total(CASE WHEN cost_actual IS NULL AND state = '{State.UNCONFIRMED}' THEN cost_high END),
-    total(CASE WHEN cost_actual IS NULL AND cost_kind = 'inferred' THEN cost_high END),
-    count(CASE WHEN cost_actual IS NULL AND cost_high IS NULL THEN 1 END)
+    total(CASE WHEN {_TOLD} THEN counted END),
+    total(CASE WHEN NOT {_TOLD} AND state IN ({_named(_ENDED)}) THEN counted END),
+    total(CASE WHEN NOT {_TOLD} AND state IN ({_named(_ON_THEIR_WAY)}) THEN counted END),
+    total(CASE WHEN NOT {_TOLD} AND state NOT IN ({_named(_ENDED | _ON_THEIR_WAY)}) THEN counted END),
+    total(CASE WHEN NOT {_TOLD} AND cost_kind = 'inferred' THEN counted END),
+    count(CASE WHEN counted IS NULL THEN 1 END),
+    total(CASE WHEN cost_actual IS NOT NULL AND NOT cost_confirmed
+        AND (cost_actual < counted OR cost_actual > cost_high) THEN counted END)
 """
 
-_COUNTED = f"""
-    state <> '{State.REJECTED}' AND cost_kind <> 'free' AND provider <> 'demo'
-    AND NOT (state = '{State.FAILED}' AND cost_actual IS NOT NULL AND cost_actual = 0)
-"""
+_READ = "created, provider, notebook_id, state, cost_kind, cost_high, cost_actual, cost_confirmed"
 
-#: Word for word the condition of the index ``runs_unsettled``.
+_BOUGHT = f"state <> '{State.REJECTED}' AND cost_kind <> 'free' AND provider <> 'demo'"
+
+
+def _free_failures() -> str:
+    """Return the providers that document that a failed job is not charged, as JSON."""
+    names = [each.name for each in catalogue.providers() if each.failed_job.charged is False]
+    return json.dumps(names)
+
+
+#: Must equal the condition of the index ``runs_unsettled``.
 UNSETTLED = (
-    "state = 'unconfirmed' OR (cost_actual IS NULL AND cost_kind <> 'free' "
+    "state = 'unconfirmed' OR (cost_confirmed = 0 AND cost_kind <> 'free' "
     "AND state IN ('completed', 'failed', 'expired'))"
 )
 
 
-def spending(
+class SpendingQueries(LogReader):
+    """Queries of the costs of runs, and of unsettled costs."""
+
+    def spending(
+        self,
+        *,
+        by: Sequence[Split] = (),
+        notebook_id: str | None = None,
+        in_notebook: bool = False,
+        since: float | None = None,
+        elsewhere: bool = False,
+        alive: Callable[[str], bool] | None = None,
+    ) -> dict[tuple[str | None, ...], Spending]:
+        """Sum the costs of runs, and their possible costs.
+
+        Parameters
+        ----------
+        by
+            How the sums are grouped; the values form the keys. If empty, the only key is ``()``.
+        notebook_id, in_notebook
+            With `in_notebook` only the runs of this notebook (None: without a notebook).
+        since
+            Only runs created since then, in seconds since 1970.
+        elsewhere
+            Imported runs instead of this user's own.
+        alive
+            Checks whether the process of an owner's id is alive; by its lock if None.
+        """
+        with self._reading() as connection:
+            return _spending(
+                connection,
+                alive or partial(ownership.alive, self.path),
+                by=by,
+                notebook_id=notebook_id,
+                in_notebook=in_notebook,
+                since=since,
+                elsewhere=elsewhere,
+            )
+
+    def unsettled(self, since: float, limit: int = 500) -> list[str]:
+        """Return the ids of runs since then that a provider's history may have news of, newest first."""
+        query = (
+            f"SELECT run_id FROM runs WHERE ({UNSETTLED}) AND created >= ? "  # noqa: S608 -- constants
+            "ORDER BY created DESC LIMIT ?"
+        )
+        with self._reading() as connection:
+            return [str(run_id) for (run_id,) in connection.execute(query, (since, limit))]
+
+    def unanswered(self, provider: str, since: float, until: float) -> list[Row]:
+        """Return runs created between two times that were sent, and whose job is not known (yet)."""
+        query = (
+            f"SELECT {ROW_COLUMNS} FROM runs "  # noqa: S608 -- constants
+            "WHERE state IN ('submitting', 'unconfirmed') AND created >= ? AND created <= ? "
+            "AND provider = ? AND job_id IS NULL"
+        )
+        with self._reading() as connection:
+            return [row(each) for each in connection.execute(query, (since, until, provider))]
+
+    def known_jobs(self, provider: str, job_ids: Sequence[str]) -> dict[str, str]:
+        """Return which of some job ids of a provider belong to runs, with these runs' ids."""
+        marks = ", ".join("?" * len(job_ids))
+        with self._reading() as connection:
+            return {
+                str(job_id): str(run_id)
+                for table in ("forgotten", "runs")
+                for job_id, run_id in connection.execute(
+                    f"SELECT job_id, run_id FROM {table} "  # noqa: S608 -- constants
+                    f"WHERE job_id IN ({marks}) AND provider = ?",
+                    (*job_ids, provider),
+                )
+            }
+
+    def notebook_path(self, notebook_id: str) -> str | None:
+        """Return the notebook's path at its newest run; None if unknown."""
+        for table in ("runs", "forgotten"):
+            query = (
+                f"SELECT notebook_path FROM {table} "  # noqa: S608 -- constants
+                "WHERE notebook_id = ? ORDER BY created DESC LIMIT 1"
+            )
+            with self._reading() as connection:
+                found = connection.execute(query, (notebook_id,)).fetchone()
+            if found is not None:
+                return None if found[0] is None else str(found[0])
+        return None
+
+
+def _spending(
     connection: sqlite3.Connection,
     alive: Callable[[str], bool],
     *,
@@ -106,59 +232,54 @@ def spending(
     notebook_id: str | None = None,
     in_notebook: bool = False,
     since: float | None = None,
+    elsewhere: bool = False,
 ) -> dict[tuple[str | None, ...], Spending]:
-    """Add up what runs have cost and may still cost.
-
-    Parameters
-    ----------
-    alive
-        Tells whether the process of an owner's id lives.
-    by
-        How the sums are split; their values make up the keys. Without, the one key is ``()``.
-    notebook_id, in_notebook
-        With `in_notebook` only the runs of this notebook (None: of none).
-    since
-        Only runs made since then, in seconds since 1970.
-    """
-    unsent = f"state IN ({_named(_UNSENT)})"
+    # An unsent run counts only while a live process is about to send it.
+    unsent = f"state IN ({_named(UNSENT)})"
     owners = connection.execute(
         f"SELECT DISTINCT owner FROM runs WHERE {unsent} AND owner IS NOT NULL"  # noqa: S608
     ).fetchall()
     living = [owner for (owner,) in owners if alive(owner)]
     marks = ", ".join("?" * len(living))
-    sent = f"(state NOT IN ({_named(_UNSENT)}) OR owner IN ({marks}))"
-    terms, values = [_COUNTED], []  # type: list[str], list[object]
+    sent = f"(state NOT IN ({_named(UNSENT)}) OR owner IN ({marks}))"
+    terms, values = [_BOUGHT, "elsewhere = ?"], [int(elsewhere)]  # type: list[str], list[object]
     if in_notebook:
-        terms.append("notebook_id IS ?")
-        values.append(notebook_id)
+        ours, ids = notebooks.same(connection, "notebook_id", notebook_id)
+        terms.append(ours)
+        values += ids
     if since is not None:
         terms.append("created >= ?")
         values.append(since)
     keys = [_COLUMNS[each] for each in by]
-    # Named, since SQLite would rather sort by an index that makes it read every record.
+    # The index is named, since SQLite would otherwise sort by one that makes it read every record.
     index = "runs_money_notebook" if in_notebook else "runs_money"
     sums: dict[tuple[str | None, ...], Spending] = {}
-    for source, wanted, given in (
+    free = _free_failures()
+    for source, wanted, parameters in (
         (f"runs INDEXED BY {index}", [*terms, sent], [*values, *living]),
-        ("forgotten", terms, values),  # all of which have ended
+        ("forgotten", terms, values),  # all of them finished
     ):
-        query = f"SELECT {', '.join([*keys, _SUMS])} FROM {source} WHERE {' AND '.join(wanted)}"  # noqa: S608
+        rows = (
+            f"SELECT {_READ}, {_COUNTED_USD} AS counted FROM {source} WHERE {' AND '.join(wanted)}"  # noqa: S608
+        )
+        query = f"SELECT {', '.join([*keys, _SUMS])} FROM ({rows})"  # noqa: S608
+        query += f" WHERE NOT (state = '{State.FAILED}' AND counted = 0)"
         if keys:
             query += f" GROUP BY {', '.join(keys)}"
-        for each in connection.execute(query, given):
+        for each in connection.execute(query, [free, *parameters]):
             key = tuple(each[: len(keys)])
             sums[key] = sums.get(key, Spending()) + Spending(*each[len(keys) :])
     return {key: each for key, each in sums.items() if each.runs}
 
 
 def keep_paid(connection: sqlite3.Connection, run_id: str) -> None:
-    """Keep what was paid for a run that is about to be removed, when, to whom and in which notebook.
+    """Save the cost, date, provider and notebook of a run that is about to be removed.
 
-    Its job's id is kept too: a history's row of that id is no other run's.
+    Its job's id is stored too: a row with that id in a history does not belong to another run.
     """
     names = (
         "run_id, created, provider, notebook_id, notebook_path, job_id, state, cost_kind, "
-        "cost_high, cost_actual"
+        "cost_low, cost_high, cost_actual, cost_confirmed, elsewhere"
     )
     connection.execute(
         f"INSERT OR REPLACE INTO forgotten ({names}) "  # noqa: S608 -- constants
@@ -167,60 +288,33 @@ def keep_paid(connection: sqlite3.Connection, run_id: str) -> None:
     )
 
 
+def paid(connection: sqlite3.Connection, run_id: str) -> dict[str, Any] | None:
+    """Return the stored cost of a removed run, by the names of `CostRecord`; None if it was not ours."""
+    found = connection.execute(
+        "SELECT cost_kind, cost_low, cost_high, cost_actual, cost_confirmed FROM forgotten "
+        "WHERE run_id = ? AND elsewhere = 0",
+        (run_id,),
+    ).fetchone()
+    if found is None:
+        return None
+    names = ("kind", "estimate_low", "estimate_high", "actual", "confirmed")
+    return {**dict(zip(names, found, strict=True)), "confirmed": bool(found[-1])}
+
+
 def drop_paid(connection: sqlite3.Connection, run_id: str) -> None:
-    """Drop what was kept of a run that is back in the log, where it counts itself."""
+    """Drop the stored cost of a run that is in the log again, where it counts itself."""
     connection.execute("DELETE FROM forgotten WHERE run_id = ?", (run_id,))
 
 
-def unsettled(connection: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Give the ids of runs made since then that a history could tell more of, the newest first."""
-    found = connection.execute(
-        f"SELECT run_id FROM runs WHERE ({UNSETTLED}) AND created >= ? "  # noqa: S608 -- constants
-        "ORDER BY created DESC LIMIT ?",
-        (since, limit),
-    )
-    return [str(run_id) for (run_id,) in found]
-
-
-def unanswered(
-    connection: sqlite3.Connection, provider: str, since: float, until: float
-) -> list[Row]:
-    """Give runs made between two moments that were sent, and whose job is not known (yet)."""
-    return [
-        row(each)
-        for each in connection.execute(
-            f"SELECT {ROW_COLUMNS} FROM runs "  # noqa: S608 -- constants
-            "WHERE state IN ('submitting', 'unconfirmed') AND created >= ? AND created <= ? "
-            "AND provider = ? AND job_id IS NULL",
-            (since, until, provider),
-        )
-    ]
-
-
-def known_jobs(
-    connection: sqlite3.Connection, provider: str, job_ids: Sequence[str]
-) -> dict[str, str]:
-    """Give, of some of a provider's job ids, those that runs have, with these runs' ids."""
+def own_jobs(connection: sqlite3.Connection, provider: str, job_ids: Sequence[str]) -> set[str]:
+    """Return which of some job ids of a provider belong to this user's own runs."""
     marks = ", ".join("?" * len(job_ids))
     return {
-        str(job_id): str(run_id)
+        str(job_id)
         for table in ("forgotten", "runs")
-        for job_id, run_id in connection.execute(
-            f"SELECT job_id, run_id FROM {table} "  # noqa: S608 -- constants
-            f"WHERE job_id IN ({marks}) AND provider = ?",
+        for (job_id,) in connection.execute(
+            f"SELECT job_id FROM {table} "  # noqa: S608 -- constants
+            f"WHERE job_id IN ({marks}) AND provider = ? AND elsewhere = 0",
             (*job_ids, provider),
         )
     }
-
-
-def notebook_path(connection: sqlite3.Connection, notebook_id: str) -> str | None:
-    """Give the path under which a notebook's newest run was asked for."""
-    for table in ("runs", "forgotten"):
-        found = connection.execute(
-            f"SELECT notebook_path FROM {table} "  # noqa: S608 -- constants
-            "WHERE notebook_id = ? ORDER BY created DESC LIMIT 1",
-            (notebook_id,),
-        ).fetchone()
-        if found is not None:
-            return None if found[0] is None else str(found[0])
-    return None

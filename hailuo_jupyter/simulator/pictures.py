@@ -1,4 +1,4 @@
-"""First and last frames: where they come from, and which of them the providers refuse."""
+"""First and last frames: their sources, and the checks of the providers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from PIL import Image
 
-from hailuo_jupyter.simulator.scene import still
+from hailuo_jupyter.simulator.drawing import still
 
 #: The picture that Segmind's model page publishes as the default of ``image_url``.
 SAMPLE_URL = (
@@ -28,7 +28,7 @@ _BARE_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}\s*\Z")
 
 
 class PictureError(ValueError):
-    """A picture that the provider does not take; the text says why."""
+    """A picture that the provider rejects; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Picture:
     """An encoded picture.
 
     ``source`` is ``data`` (in the request), ``asset`` (uploaded here), ``sample`` (the published
-    default) or ``internet`` (a stand-in, because the simulator fetches nothing from outside).
+    default) or ``internet`` (a substitute, because the simulator fetches nothing from outside).
     """
 
     content: bytes
@@ -46,7 +46,7 @@ class Picture:
     url: str = ""
 
     def encoded(self) -> bytes:
-        """Return the picture's bytes; a stand-in is drawn only now, because that takes a while."""
+        """Return the picture's bytes; a substitute is drawn only now, because that is slow."""
         if self.content:
             return self.content
         target = io.BytesIO()
@@ -88,21 +88,21 @@ def decode_inline(text: str) -> bytes:
 
 
 def check(content: bytes, source: str, *, webp: bool) -> Picture:
-    """Look at a picture as the providers do.
+    """Check a picture like the providers.
 
-    The limits are the published ones: JPG, JPEG or PNG (MiniMax itself also takes WebP), at most
+    The limits are the published ones: JPG, JPEG or PNG (MiniMax itself also accepts WebP), at most
     20 MB, shorter side over 300 pixels, aspect ratio between 2:5 and 5:2 exclusive.
 
     Raises
     ------
     PictureError
-        With the rule that is broken.
+        With the violated rule.
     """
     if len(content) > _MAX_BYTES:
         raise PictureError("the image is larger than 20 MB")
     try:
         with warnings.catch_warnings():
-            # Pillow warns about very large pictures; here that is the provider's affair.
+            # Pillow warns about very large pictures; here that is up to the provider.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content)) as picture:
                 kind, (width, height) = picture.format, picture.size
@@ -120,7 +120,7 @@ def check(content: bytes, source: str, *, webp: bool) -> Picture:
 
 
 def stand_in(url: str, source: str = "internet") -> Picture:
-    """Return a picture in place of one on the internet; the same address gives the same one."""
+    """Return a substitute for a picture on the internet; the same for the same address."""
     return Picture(b"", *_STANDARD, source, url)
 
 

@@ -1,47 +1,52 @@
-"""The simulator as others use it: a server in a thread of its own."""
+"""The simulator's public interface: a server in its own thread."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
 from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler
 
-from hailuo_jupyter.simulator.faults import Fault
-from hailuo_jupyter.simulator.ledger import Ledger, RequestEntry
+from hailuo_jupyter.simulator import aimlapi, media, segmind
+from hailuo_jupyter.simulator.handler import Handler, Route, refuse_foreign
 from hailuo_jupyter.simulator.options import SimulatorOptions
-from hailuo_jupyter.simulator.routes import application
-from hailuo_jupyter.simulator.world import World
+from hailuo_jupyter.simulator.responses import RefusedError, Response, proof
+from hailuo_jupyter.simulator.state import State
 
 _MAX_BODY = 100_000_000
 
+#: The providers, which share one root: the first matching path is used.
+WIRES = (media, aimlapi, segmind)
+
 
 class Simulator:
-    """A stand-in for Segmind and AI/ML API on this machine.
+    """A simulated Segmind and AI/ML API on this machine.
 
-    It is a context manager; `start` and `stop` do the same by hand. All members may be used from
+    It is a context manager; `start` and `stop` can be called directly. All members may be used from
     any thread.
 
     Parameters
     ----------
     options : SimulatorOptions or None
-        The choices; None takes the defaults.
+        The options; None uses the defaults.
 
     Examples
     --------
     >>> with Simulator(SimulatorOptions(speed=600)) as sim:
-    ...     sim.fault("http-503", count=2)
-    ...     sim.environment()["SEGMIND_BASE_URL"] == sim.url
+    ...     sim.url.startswith("http://127.0.0.1:")
     True
     """
 
     def __init__(self, options: SimulatorOptions | None = None) -> None:
         self.options = options or SimulatorOptions()
-        self._world = World(self.options)
+        self.state = self._new_state()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
@@ -68,7 +73,7 @@ class Simulator:
         OSError
             If the port is taken.
         RuntimeError
-            If it was started before: a simulator has one life.
+            If it was started before: a simulator cannot be restarted.
         """
         if self._thread is not None:
             raise RuntimeError("this simulator was started before")
@@ -77,116 +82,65 @@ class Simulator:
         self._ready.wait()
         if self._problem is not None:
             self._thread.join()
-            self._world.close()
+            self.state.close()
             raise self._problem
         return self
 
     def stop(self) -> None:
-        """Stop the server and wait for its threads; harmless when it does not run."""
+        """Stop the server and wait for its threads; harmless if it is not running."""
         loop, ending = self._loop, self._ending
         if self._thread is None or not self._thread.is_alive() or loop is None or ending is None:
             return
         loop.call_soon_threadsafe(ending.set)
         self._thread.join()
-        self._world.close()
+        self.state.close()
 
     @property
     def url(self) -> str:
         """The address, ``http://127.0.0.1:PORT``."""
-        return self._world.url
-
-    @property
-    def media_url(self) -> str:
-        """The same server under another name and port: another host to every client."""
-        return self._world.media_url
-
-    @property
-    def world(self) -> World:
-        """The state behind the server."""
-        return self._world
-
-    def environment(self) -> dict[str, str]:
-        """Return the environment variables that lead clients here."""
-        return {
-            "SEGMIND_BASE_URL": self.url,
-            "SEGMIND_STORAGE_URL": self.url,
-            "SEGMIND_HISTORY_URL": f"{self.url}/inference-request",
-            "AIML_API_BASE_URL": self.url,
-        }
-
-    @property
-    def ledger(self) -> Ledger:
-        """Every accepted submit, oldest first, as it stands now."""
-        return self._world.ledger()
-
-    @property
-    def requests(self) -> list[RequestEntry]:
-        """Every request that was received, without those below ``/_sim``."""
-        return self._world.requests()
-
-    @property
-    def faults(self) -> list[Fault]:
-        """The faults that are on."""
-        return self._world.faults.listed()
-
-    def fault(
-        self,
-        name: str,
-        stage: str | None = None,
-        count: int | None = 1,
-        **details: Any,
-    ) -> Fault:
-        """Switch a fault on.
-
-        Parameters
-        ----------
-        name : str
-            One of the names that `describe_faults` lists; ``_`` counts as ``-``.
-        stage : str or None
-            ``submit``, ``status``, ``result``, ``upload``, ``media``, ``asset``, ``account`` or
-            ``any``; None takes the fault's usual stage.
-        count : int or None
-            How many requests it spoils; None for all.
-        **details
-            The fault's own details, and ``skip``, ``prompt``, ``path``, ``key``, ``wire`` (see
-            `Fault`).
-
-        Returns
-        -------
-        Fault
-            The fault.
-
-        Raises
-        ------
-        ValueError
-            For a name, stage or detail that does not exist.
-        """
-        fault = Fault.of(name, stage, count, **details)
-        self.add(fault)
-        return fault
-
-    def add(self, *faults: Fault) -> None:
-        """Switch faults on."""
-        self._world.faults.add(faults)
-
-    def clear_faults(self) -> None:
-        """Switch all faults off."""
-        self._world.faults.clear()
-
-    def advance(self, seconds: float) -> float:
-        """Move the virtual clock forward; see `VirtualClock.advance`."""
-        return self._world.clock.advance(seconds)
-
-    def now(self) -> float:
-        """Return the virtual time in Unix seconds."""
-        return self._world.now()
+        return self.state.url
 
     def idle_seconds(self) -> float:
-        """Return for how many real seconds no request has come."""
-        count, moment = len(self._world.requests()), time.monotonic()
+        """Return the real seconds since the last request."""
+        count, moment = self.state.received, time.monotonic()
         if count != self._seen[0]:
             self._seen = (count, moment)
         return moment - self._seen[1]
+
+    # Overridden by the tests' own simulator.
+
+    def _new_state(self) -> State:
+        return State(self.options)
+
+    def _routes(self) -> Iterator[tuple[str, type[RequestHandler]]]:
+        """Yield paths and their handlers, in matching order."""
+        yield r"/_sim/(health)", Health
+        for route in self._pages():
+            yield route.path, route.handler
+
+    def _pages(self) -> Iterator[Route]:
+        for wire in WIRES:
+            yield from wire.ROUTES
+
+    def _not_found(self) -> type[Handler]:
+        return NoSuchPath
+
+    def _listen(self, application: Application) -> Iterator[HTTPServer]:
+        """Yield the servers, each with its socket open."""
+        server, port = self._open(application, self.options.port)
+        self.state.url = self.state.media_url = f"http://127.0.0.1:{port}"
+        yield server
+
+    # ──
+
+    def _open(self, application: Application, port: int) -> tuple[HTTPServer, int]:
+        """Return a server and its port."""
+        # Not tornado's own function: it leaves the socket open when the port is taken.
+        listening = socket.create_server(("127.0.0.1", port))
+        listening.setblocking(False)
+        server = HTTPServer(application, max_body_size=_MAX_BODY, max_buffer_size=_MAX_BODY)
+        server.add_socket(listening)
+        return server, int(listening.getsockname()[1])
 
     def _run(self) -> None:
         try:
@@ -198,21 +152,63 @@ class Simulator:
 
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        app = application(self._world)
-        servers, ports = [], []
-        # The second port exists so that there is another host to be sent to.
-        for port in (self.options.port, 0):
-            # Not tornado's own function: it leaves the socket open when the port is taken.
-            listening = socket.create_server(("127.0.0.1", port))
-            listening.setblocking(False)
-            server = HTTPServer(app, max_body_size=_MAX_BODY, max_buffer_size=_MAX_BODY)
-            server.add_socket(listening)
-            servers.append(server)
-            ports.append(listening.getsockname()[1])
-        self._world.url = f"http://127.0.0.1:{ports[0]}"
-        self._world.media_url = f"http://localhost:{ports[1]}"
+        arguments = {"state": self.state}
+        application = Application(
+            [(path, handler, arguments) for path, handler in self._routes()],
+            default_handler_class=self._not_found(),
+            default_handler_args=arguments,
+            # Tornado's own log lines would show signed links.
+            log_function=lambda _: None,
+        )
+        servers = list(self._listen(application))
         self._ready.set()
         await self._ending.wait()
         for server in servers:
             server.stop()
             await server.close_all_connections()
+
+
+class NoSuchPath(Handler):
+    """All other paths: 404 in the format of the provider whose key was sent."""
+
+    methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+    async def reply(self, *_: str) -> Response:
+        """Return that there is no such path."""
+        raise RefusedError(404, f"Cannot {self.request.method} {self.request.path}")
+
+    def refusal(self, refusal: RefusedError) -> Response:
+        """Return the 404 in the format of that provider."""
+        if "Authorization" in self.request.headers:
+            return aimlapi.error_response(refusal, self.request.path, self.state.now())
+        return super().refusal(refusal)
+
+
+def health(state: State) -> dict[str, Any]:
+    """Return the data for the process that started this one."""
+    return {
+        "name": "hailuo-simulator",
+        "pid": os.getpid(),
+        "speed": state.clock.speed,
+        "url": state.url,
+        "media_url": state.media_url,
+        "now": state.now(),
+    }
+
+
+class Health(RequestHandler):
+    """``GET /_sim/health``, by which the demo finds its server; it does not count as a request."""
+
+    def initialize(self, state: State) -> None:
+        """Store the state of this simulator."""
+        self.state = state
+
+    def prepare(self) -> None:
+        """Refuse web pages."""
+        refuse_foreign(self, self.state)
+
+    def get(self, _name: str) -> None:
+        """Return the program's name, with a proof that it knows the token if requested."""
+        nonce, token = self.get_query_argument("nonce", ""), self.state.options.token
+        shown = {"proof": proof(token, nonce)} if token and nonce else {}
+        self.finish({**health(self.state), **shown})

@@ -1,11 +1,12 @@
-"""Sinks: where ended runs are told of beside the run log, such as MLflow or Weights & Biases.
+"""Sinks: other destinations for finished runs, such as MLflow or Weights & Biases.
 
-Which ones is a person's choice (``%config Hailuo.sinks = ["mlflow"]``); without it nothing leaves.
+A person chooses them (``%config Hailuo.sinks = ["mlflow"]``); by default nothing is sent.
 
-- `base`: what a sink is, for those who write one;
-- `offered`: those there are, ours and those of other packages;
-- `relay`: hears of runs, and hands them on without delaying any;
-- `courier`: one child process for each sink, in which `worker` loads and calls it;
-- `facts`: a record as parameters, figures and labels;
-- `to_mlflow`, `to_wandb`, `to_trackio`: ours.
+- `base`: the interface of a sink, for authors of sinks;
+- `registry`: the sinks that exist, ours and those of other packages;
+- `dispatch`: receives changed runs, and starts ``jupyter hailuo log-to`` for each one that is finished;
+- `delivery`: the work of that command: load the sink and call it;
+- `status`: the status of each sink, in words;
+- `mapping`: a record as parameters, figures and labels;
+- `mlflow`, `wandb`, `trackio`: ours.
 """

@@ -1,13 +1,13 @@
-"""What a sink is.
+"""The interface of a sink.
 
-A package offers one by an entry point::
+A package provides one with an entry point::
 
     [project.entry-points."hailuo_jupyter.sinks"]
     ours = "our_package.sink:OurSink"
 
-and a person chooses it by ``%config Hailuo.sinks = ["ours"]``. It is loaded and called in a process of
-its own, which has neither the kernel's memory nor a provider's key. So it may take its time, print,
-and use libraries that keep global state; a call that takes too long is ended with its process.
+and a person chooses it with ``%config Hailuo.sinks = ["ours"]``. It is loaded and called in its own
+process, which has neither the kernel's memory nor a provider's key. So it may be slow, print,
+and use libraries that keep global state; a call that takes too long is killed with its process.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from hailuo_jupyter.record import Record
 
 
 class Sink(ABC):
-    """Takes runs that have ended. Made without arguments, in its process, before the first run."""
+    """Receives finished runs. Created without arguments, in its process, before the first run."""
 
     @abstractmethod
     def ended(self, record: Record, folder: Path) -> None:
-        """Take a run that has ended, or a later revision of it: rated, tagged, its cost now known.
+        """Store a finished run, or a later revision of it: rated, tagged, its cost now known.
 
-        The same revision may come again: from another process, after an interruption, or because
-        the person sends earlier runs. A run must not be there twice then. Calls for one sink never
-        overlap, also not with those of other processes that share the run log.
+        The same revision may be sent again: from another process, after an interruption, or because
+        the person sends earlier runs. The run must not be stored twice. Calls of one sink never
+        overlap, not even with those of other processes that share the run log.
 
         Parameters
         ----------
@@ -39,20 +39,20 @@ class Sink(ABC):
         Raises
         ------
         Exception
-            Anything, if it cannot be taken. The person is told of it once, in one line.
+            Any error, if the run cannot be stored. It is shown to the person once, in one line.
         """
 
-    def close(self) -> None:  # noqa: B027 - most have nothing to do
+    def close(self) -> None:  # noqa: B027 - most need nothing
         """Finish, before the process ends."""
 
 
 def clip_file(record: Record, folder: Path) -> Path | None:
-    """Give a run's clip; None where there is none, or where its file is not there any more.
+    """Return a run's clip; None if there is none, or its file no longer exists.
 
     Parameters
     ----------
     record, folder
-        As `Sink.ended` takes them.
+        As for `Sink.ended`.
     """
     if record.clip is None:
         return None

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "notebook")]
+sys.path.insert(0, str(TESTS.parent))
 
-from front_end import FrontEnd  # noqa: E402 - the tests' own front end, which is no package
+from tests.support.fake_front_end import FrontEnd  # noqa: E402 -- found by the line above
 
 KEYS = {"SEGMIND_API_KEY": "SG_0123456789abcdef", "AIML_API_KEY": "aiml-0123456789abcdef"}
 
@@ -36,7 +36,7 @@ BODY = {
 _SERVE = """
 import json, sys
 from pathlib import Path
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions
+from tests.simulator import Simulator, SimulatorOptions
 options = json.loads(sys.argv[1])
 cache = Path(options.pop("cache"))
 with Simulator(SimulatorOptions(cache=cache, **options)) as simulator:
@@ -76,12 +76,12 @@ class Figure:
 
 
 def median(values: Sequence[float]) -> float:
-    """Give the median; NaN of nothing."""
+    """Return the median; NaN of nothing."""
     return statistics.median(values) if values else float("nan")
 
 
 def p99(values: Sequence[float]) -> float:
-    """Give the value that one of a hundred exceeds."""
+    """Return the value that one of a hundred exceeds."""
     return sorted(values)[min(len(values) - 1, int(0.99 * len(values)))]
 
 
@@ -92,6 +92,7 @@ def simulated(**options: Any) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory() as cache:
         process = subprocess.Popen(
             [sys.executable, "-c", _SERVE, json.dumps({**usual, "cache": cache, **options})],
+            cwd=TESTS.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

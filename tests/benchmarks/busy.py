@@ -15,10 +15,10 @@ from bench import Figure, Kernel, median, simulated
 
 _SETUP = """
 import time, hailuo_jupyter as h
-import hailuo_jupyter.engine.engine as engine_module, hailuo_jupyter.engine.life as life
-from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.engine import timings
+from hailuo_jupyter.engine.eta import DurationEstimate
 from hailuo_jupyter.states import State
-life.timing_of = engine_module.timing_of = lambda *_: Timing({takes}, 0.1)
+timings.DEFAULT = timings.Timings(expected_duration=DurationEstimate({takes}, 0.1))
 began = time.perf_counter(); sum(range(10_000_000)); per_call = time.perf_counter() - began
 0
 """

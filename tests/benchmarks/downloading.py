@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from bench import Figure, median
 
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions
+from tests.simulator import Simulator, SimulatorOptions
 
 #: Sends one file to whoever asks, by the system's own call: the server has no part in the ratio.
 _SERVE = """
@@ -41,16 +41,15 @@ _OURS = """
 import asyncio, json, sys, time
 from pathlib import Path
 from hailuo_jupyter import media, redact
-from hailuo_jupyter.engine.download import download
-from hailuo_jupyter.engine.switching import Switching
+from hailuo_jupyter.engine.download import Target, download
 from hailuo_jupyter.providers.http import Http
 
 def memory(name):
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024
 
-async def main(url, target):
-    Switching().hold()  # as an engine does that has a run in hand
+async def main(url, folder):
+    target = Target(Path(folder), "20261120-140312-7f3kq9")
     http = Http()
     media.examine(Path(sys.argv[3]))  # PyAV is loaded, and a clip of this size decoded, before
     for _ in range(2):  # the first loads what the network needs
@@ -58,7 +57,7 @@ async def main(url, target):
             peak.write("5")  # what was the highest before counts no more
         before = memory("VmRSS")
         began = time.perf_counter()
-        await download(http, url, Path(target), trusted_host="127.0.0.1", largest=1 << 40)
+        await download(http, url, target, trusted_host="127.0.0.1", largest=1 << 40)
     taken = time.perf_counter() - began
     more = memory("VmHWM") - before
     await http.close()
@@ -137,7 +136,7 @@ def measure(*, full: bool) -> list[Figure]:
             url = f"http://127.0.0.1:{int(server.stdout.readline())}/clip.mp4"
             for _ in range(3 if full else 5):
                 target = folder / "here.mp4"
-                command = [sys.executable, "-c", _OURS, url, str(target), str(small)]
+                command = [sys.executable, "-c", _OURS, url, str(folder), str(small)]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 seconds, more = json.loads(done.stdout)
                 ours.append(size / seconds / 1e6)

@@ -19,7 +19,7 @@ from statistics import fmean
 import httpx
 from bench import BODY, KEYS, SUBMIT_PATH, TESTS, Figure, simulated
 
-from hailuo_jupyter.simulator import Fault
+from tests.simulator import Fault
 
 #: Seconds that a job takes, in the middle (Segmind's median when there is time for it), and the spread
 #: of their logarithm.
@@ -28,12 +28,11 @@ _TAKES_S, _FULL_TAKES_S, _SIGMA = 45.0, 173.29, 0.3
 _OURS = """
 import json, sys
 import hailuo_jupyter as h
-import hailuo_jupyter.engine.engine as engine_module, hailuo_jupyter.engine.life as life
-from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.engine import timings
+from hailuo_jupyter.engine.eta import DurationEstimate
 from hailuo_jupyter.states import State
-usual = Timing({takes}, {sigma}, sure=True)
-for module in (engine_module, life):
-    module.timing_of = lambda *_: usual
+usual = DurationEstimate({takes}, {sigma}, sure=True)
+timings.DEFAULT = timings.Timings(expected_duration=usual)
 runs = {{prompt: h.generate(prompt, "segmind") for prompt in json.loads(sys.argv[1])}}
 print(json.dumps({{p: run.wait().record.entered(State.COMPLETED) for p, run in runs.items()}}))
 """

@@ -20,10 +20,10 @@ _TAKES_S = {10: 40.0, 100: 40.0, 1000: 120.0}
 
 _SETUP = """
 import psutil, time, hailuo_jupyter as h
-import hailuo_jupyter.engine.engine as engine_module, hailuo_jupyter.engine.life as life
-from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.engine import timings
+from hailuo_jupyter.engine.eta import DurationEstimate
 from hailuo_jupyter.states import State
-life.timing_of = engine_module.timing_of = lambda *_: Timing({takes}, 0.2)
+timings.DEFAULT = timings.Timings(expected_duration=DurationEstimate({takes}, 0.2))
 process = psutil.Process()
 
 def cpu():
@@ -121,8 +121,10 @@ def flight(runs: int, *, cards: bool, echo: int, seconds: float, folder: Path) -
         time.sleep(3.0)
         idle = (kernel.value("cpu()") - idle) / 3.0
         _place(kernel, runs, cards=cards)
-        kernel.value("from hailuo_jupyter.engine import process as here\nengine = here.engine()\n0")
-        while not kernel.value("all(row.state == 'generating' for row in engine.board.rows())"):
+        kernel.value(
+            "from hailuo_jupyter.engine import process as here\nengine = here.get_engine()\n0"
+        )
+        while not kernel.value("all(row.state == 'generating' for row in engine.events.rows())"):
             time.sleep(0.5)  # what is measured are looks that tell nothing new: most of all
         begun, seen, spent = time.monotonic(), len(_looks(url)), kernel.value("cpu()")
         busy_echo = echoes(kernel, echo) if cards else []
@@ -138,11 +140,11 @@ def flight(runs: int, *, cards: bool, echo: int, seconds: float, folder: Path) -
 
 def _delays(kernel: Kernel, url: str, takes: float) -> list[float]:
     """Wait for every clip; gives how long after its job's end each was on the disk, in seconds."""
-    done = "all(row.state == 'completed' for row in engine.board.rows())"
+    done = "all(row.state == 'completed' for row in engine.events.rows())"
     while not kernel.value(done):
         time.sleep(1.0)
     ended = kernel.value(
-        "{row.job_id: row.record.entered(State.COMPLETED) for row in engine.board.rows()}"
+        "{row.job_id: row.record.entered(State.COMPLETED) for row in engine.events.rows()}"
     )
     jobs = httpx.get(f"{url}/_sim/ledger", timeout=60).json()["jobs"]
     return [ended[job["id"]] - job["time"] - takes for job in jobs if job["id"] in ended]

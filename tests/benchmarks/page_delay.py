@@ -29,15 +29,15 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "notebook")]
+sys.path.insert(0, str(TESTS.parent))
 
 import httpx  # noqa: E402
 from bench import Figure  # noqa: E402
-from lab import Lab, Server  # noqa: E402 - the tests' own driver, which is no package
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions  # noqa: E402
 from hailuo_jupyter.states import State  # noqa: E402
+from tests.simulator import Simulator, SimulatorOptions  # noqa: E402
+from tests.support.browser_fixture import Lab, Server  # noqa: E402
 
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
@@ -54,7 +54,7 @@ const look = () => {
     const output = cell.querySelector('.hailuo-output');
     if (!output) return;
     const live = output.classList.contains('hailuo-mod-live');
-    const node = output.querySelector(live ? '.hailuo-state' : '.hailuo-twin strong');
+    const node = output.querySelector(live ? '.hailuo-state' : '.hailuo-static strong');
     const state = node?.textContent?.trim();
     const last = window.shown.filter(each => each[0] === at).pop();
     if (state && last?.[1] !== state) window.shown.push([at, state, now]);
@@ -108,7 +108,7 @@ def measured(
 
 
 def at_commit(record: dict[str, Any]) -> dict[State, float]:
-    """Give when each state was entered, in milliseconds since 1970."""
+    """Return when each state was entered, in milliseconds since 1970."""
     return {
         State(name): datetime.fromisoformat(moment).timestamp() * 1000
         for name, moment in record["times"].items()
@@ -133,7 +133,7 @@ def in_lab(options: SimulatorOptions) -> Iterator[tuple[Browser, Server, Simulat
 
 
 def measure(*, full: bool) -> list[Figure]:
-    """Give row 4 of the suite."""
+    """Return row 4 of the suite."""
     options = SimulatorOptions(
         seed=7, sigma=0.0, variants=1, min_polls=0, aimlapi_6s_seconds=1.0, balance=1e6
     )

@@ -1,20 +1,18 @@
 """How many looks at a job, and how late its end is known, against fixed intervals and the limit.
 
-    python tests/benchmarks/polling.py [--runs 2000] [--json FILE] [--figure docs/polling.svg]
+    python tests/benchmarks/polling.py [--runs 2000] [--json FILE] [--figure docs/images/polling.svg]
 
 In virtual time, with the package's own forecast and schedule. The figure of merit is (mean looks) x
 (mean delay); a fixed interval scores half the mean duration, whatever its length, and nothing can
-score less than the limit of a known distribution (see `hailuo_jupyter.engine.schedule`).
+score less than the limit of a known distribution (see `hailuo_jupyter.engine.poll_schedule`).
 """
 
 from __future__ import annotations
 
 import argparse
-import heapq
 import json
 import math
 import random
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -24,10 +22,10 @@ from statistics import fmean
 import numpy as np
 from bench import Figure
 
-from hailuo_jupyter.engine.forecast import forecast
-from hailuo_jupyter.engine.timing import Timing
-from hailuo_jupyter.runlog import pacing
-from hailuo_jupyter.runlog.migrations import migrate
+from hailuo_jupyter.engine.eta import DurationEstimate, forecast
+from tests.simulator.limits import RateLimiter
+from tests.support.limited_server import LimitedServer
+from tests.support.polling_scenario import Scenario
 
 #: Medians that providers publish, in seconds, and the spreads that are tried.
 MEDIANS, SIGMAS = (173.29, 270.0, 510.0), (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -55,7 +53,7 @@ class Kind:
         return chance.lognormvariate(math.log(median), sigma)
 
     def limit(self) -> float:
-        """Give the least score; of jobs that drift, that of who knows each moment's distribution."""
+        """Return the least score; of jobs that drift, that of who knows each moment's distribution."""
         return fmean(_root_integral(self.at(step)) for step in range(self.steps)) ** 2 / 2.0
 
 
@@ -99,8 +97,8 @@ class Score:
     of_fixed: float
 
 
-def watched(timing: Timing, duration: float, chance: random.Random) -> tuple[int, float]:
-    """Give how often a job was asked about, and when its end was known."""
+def watched(timing: DurationEstimate, duration: float, chance: random.Random) -> tuple[int, float]:
+    """Return how often a job was asked about, and when its end was known."""
     now, looks = 0.0, 0
     while now < duration:
         now += timing.poll_interval(now) + chance.uniform(0.0, 0.02)  # an answer takes a moment
@@ -150,57 +148,17 @@ def _watches(
         del seen[200:]
 
 
-def limited(
-    per_minute: int, runs: int, *, at_once: int = 3, seed: int = 7
-) -> tuple[int, int, float]:
-    """Watch jobs under a rate limit that counts submits, looks and results.
-
-    The slots are the package's own; the provider counts arrivals within any 60 s.
+def limited(per_minute: int, runs: int) -> tuple[int, int, float]:
+    """Have runs follow a limit that the user has set and that the provider counts within any 60 s.
 
     Returns
     -------
-    requests, refused, mean delay in seconds
+    requests, refused, seconds until the last clip
     """
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection)
-    chance, timing = random.Random(seed), forecast(173.29, PRIOR_SIGMA, ())
-    arrived, refused, requests, delays = list[float](), 0, 0, list[float]()
-    # (moment, order, step, submitted at, ends at); a step that has no slot yet comes again later.
-    queue: list[tuple[float, int, str, float, float]] = [
-        (0.1 * i, i, "submit", 0.0, 0.0) for i in range(at_once)
-    ]
-    order, begun, done = at_once, at_once, 0
-    while queue and done < runs:
-        now, _, step, submitted, ends = heapq.heappop(queue)
-        order += 1
-        wait = pacing.reserve(connection, "segmind", per_minute=per_minute, now=now)
-        if wait > 0:
-            heapq.heappush(queue, (now + min(wait, 5.0), order, step, submitted, ends))
-            continue
-        requests += 1
-        there = now + chance.uniform(0.02, 0.9)
-        if sum(there - 60.0 < each <= there for each in arrived[-4 * per_minute :]) >= per_minute:
-            refused += 1
-        arrived.append(there)
-        arrived.sort()
-        after = there + 0.05
-        if step == "submit":
-            ends = after + chance.lognormvariate(math.log(173.29), 0.3)
-            follow = ("look", after, after + timing.poll_interval(0.0))
-        elif step == "look" and now < ends:
-            passed = after - submitted
-            follow = ("look", submitted, after + timing.poll_interval(passed))
-        elif step == "look":
-            delays.append(now - ends)
-            follow = ("result", submitted, after)
-        else:
-            done += 1
-            if begun >= runs:
-                continue
-            begun += 1
-            follow = ("submit", 0.0, after + chance.uniform(0.0, 60.0))
-        heapq.heappush(queue, (follow[2], order, follow[0], follow[1], ends))
-    return requests, refused, fmean(delays)
+    outcome = Scenario(runs, ceiling=per_minute).play(
+        lambda loop, clip: LimitedServer(loop, RateLimiter(per_minute), clip, seed=7, sigma=0.3)
+    )
+    return outcome.requests, outcome.refused, outcome.last_clip_s
 
 
 def figure(path: Path, runs: int) -> None:
@@ -233,7 +191,7 @@ def figure(path: Path, runs: int) -> None:
 
 
 def measure_row(*, full: bool) -> list[Figure]:
-    """Give row 1 of the suite: the worst kind of each sort, and the one the catalogue expects."""
+    """Return row 1 of the suite: the worst kind of each sort, and the one the catalogue expects."""
     runs = 2000 if full else 300
     warm = [measure(kind, runs, known=KNOWN, prior_s=173.29) for kind in KINDS]
     cold = wrong_priors(runs)
@@ -241,7 +199,7 @@ def measure_row(*, full: bool) -> list[Figure]:
     worst = [max(plain, key=lambda each: each.of_limit), *warm[len(plain) :]]
     usual = next(each for each in plain if "173 s, sigma 0.3" in each.name)
     late, misled = max(each.delay_p99_s for each in warm), max(each.of_fixed for each in cold)
-    requests, refused, _ = limited(5, runs)
+    requests, refused, _ = limited(5, min(runs, 300))
     return [
         Figure(1, f"looks x delay, {usual.name}; fixed interval", _product(usual),
                _product(usual) / usual.of_fixed, "s", "less than any fixed interval",
@@ -289,13 +247,13 @@ def main() -> None:
                 f"{each.name:<32}{each.looks:7.1f}{each.delay_s:7.2f}s{each.delay_p99_s:6.1f}s"
                 f"{each.of_limit:8.2f}{each.of_fixed:8.2f}\n"
             )
-    requests, refused, delay = limited(5, given.runs)
-    say(f"5 a minute: {requests} requests, {refused} refused, mean delay {delay:.1f} s\n")
+    requests, refused, last = limited(5, min(given.runs, 300))
+    say(f"5 a minute: {requests} requests, {refused} refused, last clip at {last / 60:.0f} min\n")
     if given.json:
         found = {
             "known": [asdict(each) for each in warm],
             "prior_wrong_by_2": [asdict(each) for each in cold],
-            "five_a_minute": {"requests": requests, "refused": refused, "delay_s": delay},
+            "five_a_minute": {"requests": requests, "refused": refused, "last_clip_s": last},
         }
         given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if given.figure:

@@ -23,7 +23,7 @@ found = []
 began = time.perf_counter()
 %load_ext hailuo_jupyter
 from hailuo_jupyter.engine import process
-while process.started() is None or len(process.started().runs_in_hand()) < {_RUNS}:
+while process.started() is None or len(process.started().active_runs()) < {_RUNS}:
     time.sleep(0.01)
 time.perf_counter() - began
 """

@@ -32,6 +32,7 @@ ROWS = {
     9: ("runlog", "the run log with 1,000 to 100,000 runs"),
     10: ("restarting", "taking over 500 unfinished runs"),
     11: ("ending", "from a job's end to the clip on disk, beside other ways to wait"),
+    12: ("limits", "rate limits that nobody knows, in virtual time"),
 }
 
 

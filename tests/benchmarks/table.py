@@ -1,8 +1,8 @@
-"""The README's table, from what the suite has written: `run.py --full --json FILE`, once or twice.
+"""Write the table of docs/performance.md from the suite's results: `run.py --full --json FILE`.
 
-    python tests/benchmarks/table.py FILE [FILE] [--into README.md]
+    python tests/benchmarks/table.py FILE [FILE] [--into docs/performance.md]
 
-Of two files, the second one's figures stand in brackets: the same, measured again.
+With two files, the figures of the second measurement follow in brackets.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _both(one: str, other: str | None) -> str:
 def _line(figure: dict[str, Any], again: dict[str, Any] | None) -> str:
     mets = [each["met"] for each in (figure, again) if each is not None]
     met = {(True,): "yes", (False,): "**no**", (None,): ""}.get(tuple(sorted(set(mets), key=str)))
-    # What differs from run to run stands in the goal's words as "(here ...)".
+    # Text that differs between measurements is marked "(here ...)" in the goal.
     goal = figure["goal"].partition(" (here")[0]
     other = again or {"ours": None, "peer": None, "ratio": None}
     cells = [
@@ -48,7 +48,7 @@ def _line(figure: dict[str, Any], again: dict[str, Any] | None) -> str:
 
 def table(figures: list[dict[str, Any]], again: list[dict[str, Any]]) -> str:
     """Set the figures as a table in Markdown."""
-    # A count within the words differs from time to time.
+    # Match by position: a number in the text may differ between measurements.
     second = {(each["row"], at): each for at, each in _numbered(again)}
     lines = [
         "| | what | this package | peer | ratio | goal | met |",
@@ -68,19 +68,19 @@ def _numbered(figures: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print the table, or put it in its place."""
-    reader = argparse.ArgumentParser(description="the README's table of benchmarks")
+    """Print the table, or replace it in a file."""
+    reader = argparse.ArgumentParser(description="write the table of benchmarks")
     reader.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    reader.add_argument("--into", type=Path, help="replace the table that stands in this file")
-    given = reader.parse_args(argv)
-    first, *others = [json.loads(path.read_text(encoding="utf-8")) for path in given.files[:2]]
+    reader.add_argument("--into", type=Path, help="replace the table in this file")
+    arguments = reader.parse_args(argv)
+    first, *others = [json.loads(path.read_text(encoding="utf-8")) for path in arguments.files[:2]]
     text = table(first["figures"], others[0]["figures"] if others else [])
-    if given.into is None:
+    if arguments.into is None:
         sys.stdout.write(text + "\n")
         return
-    page = given.into.read_text(encoding="utf-8")
+    page = arguments.into.read_text(encoding="utf-8")
     before, rest = page.split(_BEGIN)
-    given.into.write_text(
+    arguments.into.write_text(
         f"{before}{_BEGIN}\n{text}\n{_END}{rest.split(_END)[1]}", encoding="utf-8"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,23 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from held import holding
-from lab import PATIENCE, SIZE, Lab, Server
-from leaks import Watch
 from playwright.sync_api import Browser, BrowserContext, BrowserType, expect, sync_playwright
 
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions
-
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
+from tests.simulator import Simulator, SimulatorOptions
+from tests.support.browser_fixture import CHROMIUM_ARGUMENTS, PATIENCE, SIZE, Lab, Server
+from tests.support.held_jobs import holding
+from tests.support.key_leaks import Watch
 
 # A busy machine takes longer than the five seconds that are usual.
 expect.set_options(timeout=PATIENCE * 1000)
@@ -76,7 +66,32 @@ def _how() -> dict[str, Any]:
         if os.environ.get("CI"):
             pytest.fail("there is no Chromium")
         pytest.skip("there is no Chromium")
-    return {"executable_path": found, "args": list(_ARGUMENTS)}
+    return {"executable_path": found, "args": list(CHROMIUM_ARGUMENTS)}
+
+
+def variables(folder: Path, simulator: Simulator) -> dict[str, str]:
+    """The variables of a server's kernels: a run log in its folder, and one simulator."""
+    return {
+        "HAILUO_RUN_LOG": str(folder / "log" / "runs.sqlite3"),
+        "HAILUO_LOOPBACK_ONLY": "1",
+        "HAILUO_SIMULATOR_URL": simulator.url,
+        "HAILUO_PROVIDER": "demo",  # there are keys, but what names no provider is to cost nothing
+        **simulator.environment(),
+    }
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[tuple[Server, Simulator]]:
+    """A server and a simulator that no other test has used; a test asks for them before a window.
+
+    The shared server goes on with runs whose kernel is gone, as it should: it asks the simulator about
+    them and writes their clips, whenever that comes due.
+    """
+    with (
+        Simulator(SimulatorOptions(seed=7)) as simulator,
+        Server(tmp_path, variables(tmp_path, simulator), forking=True) as server,
+    ):
+        yield server, simulator
 
 
 @pytest.fixture(scope="session")
@@ -98,14 +113,9 @@ def start_server(
         key = f"{app}-{extension}"
         if key not in running:
             folder: Path = tmp_path_factory.mktemp(key)
-            env = {
-                "HAILUO_RUN_LOG": str(folder / "log" / "runs.sqlite3"),
-                "HAILUO_LOOPBACK_ONLY": "1",
-                "HAILUO_SIMULATOR_URL": simulator.url,
-                "HAILUO_PROVIDER": "demo",  # there are keys, but what names no provider is to cost nothing
-                **simulator.environment(),
-            }
-            running[key] = Server(folder, env, app=app, extension=extension).__enter__()
+            env = variables(folder, simulator)
+            made = Server(folder, env, app=app, extension=extension, forking=True)
+            running[key] = made.__enter__()
         return running[key]
 
     yield start
@@ -137,6 +147,46 @@ def open_lab(profile: BrowserContext, server: Server) -> Iterator[Callable[..., 
     profile.clear_permissions()
     profile.unroute_all()
     assert not [problem for window in windows for problem in window.problems]
+
+
+@pytest.fixture(scope="module")
+def window(profile: BrowserContext, server: Server) -> Iterator[Lab]:
+    """The window in which `open_tab` opens notebooks."""
+    with Lab(profile, server, server.write("none.ipynb", []), kernel=False, several=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_tab(window: Lab, server: Server) -> Iterator[Callable[..., Lab]]:
+    """Opens notebooks in a window that a module's tests share: to load JupyterLab takes long.
+
+    For tests that leave nothing in the page but tabs, and for which it need not be loaded again.
+    """
+
+    def open_(path: str, *, kernel: bool = True) -> Lab:
+        window.open_tab(path, kernel=kernel)
+        return window
+
+    yield open_
+    window.close_tabs()
+    window.page.context.clear_permissions()
+    server.shut_down_kernels()
+    assert not window.problems
+
+
+@pytest.fixture
+def set_settings(server: Server) -> Iterator[Callable[..., None]]:
+    """Changes settings of the extension's for the pages that the test opens from then on."""
+    files: list[Path] = []
+
+    def set_(*, on: Server = server, **values: bool) -> None:
+        files.append(on.root.parent / "settings/hailuo-jupyter/plugin.jupyterlab-settings")
+        files[-1].parent.mkdir(exist_ok=True)
+        files[-1].write_text(json.dumps(values))
+
+    yield set_
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -1,32 +1,29 @@
-"""Takes the README's pictures: the real JupyterLab with the demo's simulated clips.
+"""Take the screenshots of the README and the guide: the real JupyterLab with simulated clips.
 
-python tests/browser/pictures.py [--only NAME]... [--folder docs]
+python -m tests.browser.pictures [--only NAME]... [--folder docs/images]
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "notebook")]
+from PIL import Image
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from conftest import _ARGUMENTS  # noqa: E402 - the tests' own browser and driver
-from lab import Lab, Server  # noqa: E402
-from looks import in_theme  # noqa: E402
-from playwright.sync_api import Browser, expect, sync_playwright  # noqa: E402
+from tests.simulator import Simulator, SimulatorOptions
+from tests.support.accessibility import in_theme
+from tests.support.browser_fixture import CHROMIUM_ARGUMENTS, Lab, Server
 
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions  # noqa: E402
-
-NOTEBOOKS = TESTS.parent / "notebooks"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LOAD = "%load_ext hailuo_jupyter"
 
 
-#: As somebody leaves a clip who has played its beginning.
+#: Leave the clip as if someone had played its first two seconds.
 _LOOKED_AT = """video => new Promise(done => {
   video.addEventListener('seeked', done, { once: true });
   video.preload = 'auto';
@@ -53,7 +50,15 @@ class Studio:
         lab.js("panel.content.node.querySelector('.jp-WindowedPanel-outer')?.scrollTo(0, 0);")
         lab.page.mouse.move(5, 5)
         lab.page.wait_for_timeout(800)  # of the fold's own movement
-        lab.page.screenshot(path=self._folder / f"{name}.png")
+        self.save(lab, name)
+
+    def save(self, lab: Lab, name: str) -> None:
+        """Save a screenshot as a JPEG file, so that a page with several of them loads quickly."""
+        screenshot = Image.open(io.BytesIO(lab.page.screenshot())).convert("RGB")
+        # Without subsampling, colored text stays sharp.
+        screenshot.save(
+            self._folder / f"{name}.jpg", quality=76, subsampling=0, optimize=True, progressive=True
+        )
 
 
 def completed(lab: Lab, *cells: int) -> None:
@@ -63,20 +68,27 @@ def completed(lab: Lab, *cells: int) -> None:
         lab.output(cell).locator("video").first.wait_for()
 
 
-def quickstart(studio: Studio) -> None:
+def _finished_card(studio: Studio, name: str, theme: str, *, height: int, record: bool) -> None:
     prompt = (
         "A rocket waits in the floodlights before dawn, steam drifts off to the left. [Push in]"
     )
     cell = f"%%hailuo --provider demo --mode pro --image first-frame.jpg --tag night\n{prompt}"
-    for theme, name in (("Light", "quickstart"), ("Dark", "dark")):
-        lab = studio.open(name, [LOAD, cell], height=1130)
-        with lab:
-            in_theme(lab, theme)
-            lab.run(0, 1)
-            completed(lab, 1)
-            lab.output(1).locator("video").evaluate(_LOOKED_AT)
-            lab.output(1).locator("summary", has_text="Record").first.click()
-            studio.take(lab, name)
+    with studio.open(name, [LOAD, cell], height=height) as lab:
+        in_theme(lab, theme)
+        lab.run(0, 1)
+        completed(lab, 1)
+        lab.output(1).locator("video").evaluate(_LOOKED_AT)
+        if record:
+            lab.output(1).locator("summary", has_text="Details").first.click()
+        studio.take(lab, name)
+
+
+def card(studio: Studio) -> None:
+    _finished_card(studio, "card", "Light", height=540, record=False)
+
+
+def record(studio: Studio) -> None:
+    _finished_card(studio, "record", "Dark", height=840, record=True)
 
 
 def running(studio: Studio) -> None:
@@ -98,7 +110,7 @@ def panel(studio: Studio) -> None:
         "p.provider = 'demo'\np.prompt = 'A rocket waits before dawn. [Push in]'\n"
         "p.image = 'first-frame.jpg'\np.tags = ['night']\nrun = p.submit()"
     )
-    with studio.open("panel", [LOAD, code, fill], height=1310) as lab:
+    with studio.open("panel", [LOAD, code, fill], height=980) as lab:
         in_theme(lab, "Light")
         lab.run(0, 1, 2)
         expect(lab.output(1).locator(".hailuo-state")).to_have_text("Generating")
@@ -128,7 +140,7 @@ def runs(studio: Studio) -> None:
         lab.js("app.shell.collapseLeft(); panel.content.activeCellIndex = 4;")
         lab.js("await panel.content.scrollToItem(4, 'start');")
         lab.page.wait_for_timeout(1500)
-        lab.page.screenshot(path=studio._folder / "runs.png")
+        studio.save(lab, "runs")
 
 
 def sweep(studio: Studio) -> None:
@@ -140,7 +152,7 @@ def sweep(studio: Studio) -> None:
         in_theme(lab, "Dark")
         lab.run(0, 1)
         sheet = lab.output(1).locator(".hailuo-grid")
-        expect(sheet.locator("video")).to_have_count(4)
+        expect(sheet.locator("video")).to_have_count(4, timeout=60_000)
         for number, stars in ((0, 4), (1, 2), (2, 5)):
             sheet.get_by_role("radio", name=f"{stars} stars").nth(number).click()
             expect(sheet).to_contain_text(f"rated {stars} of 5")
@@ -148,15 +160,15 @@ def sweep(studio: Studio) -> None:
 
 
 PICTURES: dict[str, Callable[[Studio], None]] = {
-    each.__name__: each for each in (quickstart, running, panel, runs, sweep)
+    each.__name__: each for each in (card, record, running, panel, runs, sweep)
 }
 
 
 def main() -> None:
     """Take the pictures."""
-    reader = argparse.ArgumentParser(description="take the README's pictures")
+    reader = argparse.ArgumentParser(description="take the screenshots of the README and the guide")
     reader.add_argument("--only", action="append", choices=PICTURES)
-    reader.add_argument("--folder", type=Path, default=TESTS.parent / "docs")
+    reader.add_argument("--folder", type=Path, default=NOTEBOOKS.parent / "docs" / "images")
     given = reader.parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
     with (
@@ -173,7 +185,9 @@ def main() -> None:
         ) as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
+        )
         studio = Studio(browser, server, given.folder)
         for name in given.only or PICTURES:
             PICTURES[name](studio)

@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from held import holding
-from lab import Lab, Server
 from playwright.sync_api import Browser, Locator, expect
 
-from hailuo_jupyter.simulator import Simulator
+from tests.simulator import Simulator
+from tests.support.browser_fixture import Lab, Server
+from tests.support.held_jobs import holding
 
 LOAD = "%load_ext hailuo_jupyter"
 RUN = "%%hailuo --provider demo\nA heron lifts off a lake, and is rated."
-INSERT = "from hailuo_jupyter.kernel.bridge import insert_below\nprint(insert_below('x = 1', {}))"
+INSERT = "from hailuo_jupyter.kernel.comm import insert_below\nprint(insert_below('x = 1', {}))"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def lab(browser: Browser, server: Server, simulator: Simulator) -> Iterator[Lab]
         opened.js(
             "window.said = [];"
             "new MutationObserver(changes => changes.forEach(({target}) => {"
-            "  if (target.matches?.('.hailuo-said')) window.said.push([target, target.textContent]);"
+            "  if (target.matches?.('.hailuo-announcement')) window.said.push([target, target.textContent]);"
             "})).observe(panel.node, {subtree: true, childList: true});"
         )
         opened.run(1)
@@ -152,7 +152,7 @@ def test_without_a_kernel_the_stars_say_why(lab: Lab) -> None:
     lab.js("await panel.sessionContext.shutdown();")
     read = lab.output(1).locator(".hailuo-stars-group")
     expect(read).to_have_attribute("role", "img")
-    assert "start the notebook" in str(read.get_attribute("title"))
+    assert "To rate, start a kernel" in str(read.get_attribute("title"))
     expect(lab.output(1).get_by_role("radiogroup")).to_have_count(0)
     # The tests come in any order: those after this one need a kernel.
     lab.js("await panel.sessionContext.changeKernel({name: 'python3'});")

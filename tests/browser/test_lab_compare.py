@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab import MIME, Lab, Server
-from looks import findings, in_theme
 from playwright.sync_api import Browser, Locator, expect
+
+from tests.support.accessibility import findings, in_theme
+from tests.support.browser_fixture import MIME, Lab, Server
 
 LOAD = """%load_ext hailuo_jupyter
 %config Hailuo.provider = 'demo'
@@ -114,6 +115,7 @@ def check_stars(lab: Lab, cell: int, name: str) -> None:
     output = lab.output(cell)
     groups = output.get_by_role("radiogroup")
     expect(groups).to_have_count(2)
+    expect(output.locator(".hailuo-clip [role=radiogroup]")).to_have_count(0)  # they cover no clip
     run_id = str(groups.nth(1).get_attribute("aria-label")).removeprefix("Rating of run ")
 
     def kept(rating: int | None) -> bool:

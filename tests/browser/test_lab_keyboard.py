@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lab import Lab, Server
-from many_runs import write_notebooks
 from playwright.sync_api import Browser, expect
+
+from tests.support.browser_fixture import Lab, Server
+from tests.support.large_notebooks import write_notebooks
 
 #: What the element with the focus is called, and whether one sees that it has it.
 _FOCUS = """
@@ -30,8 +31,10 @@ _MOST_STOPS = 25
 def opened(browser: Browser, server: Server) -> Iterator[Lab]:
     """A notebook with one finished run."""
     path, _ = write_notebooks(server.root, 1, "keyboard")
+    server.trust(path)
     with Lab(browser, server, path) as lab:
         lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        lab.execute("%load_ext hailuo_jupyter")
         yield lab
         assert lab.problems == []
     server.shut_down_kernels()
@@ -41,7 +44,7 @@ def opened(browser: Browser, server: Server) -> Iterator[Lab]:
 def finished(opened: Lab) -> Lab:
     """The notebook as it was opened: its cell has the focus, and no mouse is used from here on."""
     output = opened.output(0)
-    expect(output.locator(".hailuo-twin video")).to_be_visible()
+    expect(output.locator(".hailuo-static video")).to_be_visible()
     output.locator("details").evaluate_all("all => all.forEach(one => { one.open = false; })")
     opened.js("panel.content.activeCellIndex = 0; app.shell.activateById(panel.id);")
 
@@ -76,13 +79,26 @@ def tab_to(lab: Lab, name: str) -> None:
     pytest.fail(f"Tab does not get to {name}; it passed {passed}")
 
 
+def choose(lab: Lab, label: str) -> None:
+    """Choose an entry of the card's menu by the keyboard alone."""
+    # After a copy the button shows a check mark for a while.
+    expect(lab.output(0).locator(".hailuo-more")).to_have_text("…")
+    if not focus(lab)["name"].startswith("…"):  # it has the focus again after its menu was used
+        tab_to(lab, "…")
+    lab.page.keyboard.press("Enter")
+    active = lab.page.locator(".lm-Menu-item.lm-mod-active")
+    expect(active).to_have_count(1)
+    for _ in range(10):
+        if label in active.inner_text():
+            break
+        lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("Enter")
+
+
 def test_the_order_of_the_stops_is_that_of_reading(finished: Lab) -> None:
-    # Another test may have copied just now, and the buttons say so for a while.
-    copied = finished.output(0).get_by_text("Copied", exact=True)
-    finished.until(lambda: copied.count() == 0, "the buttons have their names again")
     names = [
-        *("video", "hailuo/", "record as a file", "Record"),
-        *("New take", "Copy run id", "Copy as cell", "Show record", "Show in file browser"),
+        *("video", "hailuo/", "Record (JSON)"),
+        *("New take", "Edit and rerun", "Use last frame", "Download", "…", "Details"),
     ]
     for name in names:
         tab_to(finished, name)
@@ -103,17 +119,13 @@ def test_the_video_plays_and_stops(finished: Lab) -> None:
 
 
 def test_the_folds_open_and_close(finished: Lab) -> None:
-    tab_to(finished, "Record")
+    tab_to(finished, "Details")
     facts = finished.output(0).get_by_text("This request can be sent again").first
     expect(facts).to_be_hidden()
     finished.page.keyboard.press("Enter")
     expect(facts).to_be_visible()
-    tab_to(finished, "JSON")
     finished.page.keyboard.press("Space")
-    document = finished.output(0).get_by_text('"run_id"')
-    expect(document).to_be_visible()
-    finished.page.keyboard.press("Enter")
-    expect(document).to_be_hidden()
+    expect(facts).to_be_hidden()
     # Enter and Space are shortcuts of the notebook's, too: no cell was run or edited by them.
     assert finished.js("return model.cells.get(0).executionCount;") is None
     assert finished.js("return panel.content.mode;") == "command"
@@ -125,31 +137,35 @@ def test_what_can_be_copied(finished: Lab) -> None:
     def copied() -> str:
         return str(finished.js("return navigator.clipboard.readText();"))
 
-    tab_to(finished, "Copy run id")
-    finished.page.keyboard.press("Enter")
+    choose(finished, "Copy run id")
     finished.until(lambda: copied() == record["run_id"], "the id is copied")
-    tab_to(finished, "Copy as cell")
-    finished.page.keyboard.press("Space")
+    choose(finished, "Copy as cell")
     finished.until(lambda: copied().startswith("%%hailuo "), "the cell is copied")
     assert copied().endswith(record["request"]["prompt"])
 
 
 def test_the_dialogs_open_and_give_the_focus_back(finished: Lab) -> None:
     dialog = finished.page.get_by_role("dialog")
-    for name, said in (("New take", "USD"), ("Show record", finished.record(0)["run_id"])):
-        tab_to(finished, name)
-        finished.page.keyboard.press("Enter")
+    for name, said in (
+        ("New take", "Price: $0.27–0.39 est."),
+        ("View record", finished.record(0)["run_id"]),
+    ):
+        if name == "View record":
+            choose(finished, name)
+        else:
+            tab_to(finished, name)
+            finished.page.keyboard.press("Enter")
         expect(dialog).to_contain_text(said)
-        if name == "Show record":
+        if name == "View record":
             assert json.loads(dialog.locator("pre").inner_text()) == finished.record(0)
         finished.page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
-        finished.until(lambda: focus(finished)["name"].startswith(name), "the focus is back")  # noqa: B023
+        button = "…" if name == "View record" else name
+        finished.until(lambda: focus(finished)["name"].startswith(button), "the focus is back")  # noqa: B023
     assert finished.js("return model.cells.get(0).executionCount;") is None
 
 
 def test_the_file_browser_shows_the_clip(finished: Lab) -> None:
-    tab_to(finished, "Show in file browser")
-    finished.page.keyboard.press("Enter")
+    choose(finished, "Show in file browser")
     selected = finished.page.locator(".jp-DirListing-item.jp-mod-selected")
     expect(selected).to_contain_text(f"{finished.record(0)['run_id']}.mp4")

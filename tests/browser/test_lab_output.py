@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import nbformat
 import pytest
-from lab import MIME, Lab, Server
-from looks import findings
 from playwright.sync_api import Browser, expect
 
-from hailuo_jupyter.nbfile.verify import verify
+from hailuo_jupyter.ipynb.verify import verify
 from hailuo_jupyter.settings import Hailuo
-from hailuo_jupyter.simulator import Simulator
+from tests.simulator import Simulator
+from tests.support.accessibility import findings
+from tests.support.browser_fixture import MIME, SIZE, Lab, Server
 
 LOAD = "%load_ext hailuo_jupyter"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -25,9 +26,9 @@ def cell(name: str) -> str:
 
 
 @pytest.fixture
-def done(open_lab: OpenLab, server: Server, name: str) -> Lab:
+def done(open_tab: OpenLab, server: Server, name: str) -> Lab:
     """A notebook whose second cell has a completed run."""
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
     lab.run(0, 1)
     lab.until_state("completed", 1)
     return lab
@@ -61,11 +62,9 @@ def test_opened_again_with_another_kernel_there_is_the_twin(
     open_lab: OpenLab, server: Server, name: str
 ) -> None:
     lab = open_lab(saved_live(open_lab, server, name))
-    expect(lab.output(1).locator(".hailuo-twin")).to_contain_text("A heron lifts off a lake")
-    # The widget's own renderer has found no such model by now, and keeps that to itself.
-    missing = "Error displaying widget: model not found"
-    expect(lab.output(1).locator(".hailuo-card")).to_have_text(missing)
-    expect(lab.output(1).locator(".hailuo-card")).to_be_hidden()
+    expect(lab.output(1).locator(".hailuo-static")).to_contain_text("A heron lifts off a lake")
+    # The new kernel does not list the card's model, so ipywidgets is not even asked for its view.
+    expect(lab.output(1).locator(".hailuo-card")).to_have_count(0)
     assert "widget" not in lab.output(1).inner_text()
 
 
@@ -137,9 +136,9 @@ def test_the_card_goes_on_after_the_page_was_loaded_again(
 
 
 def test_with_the_extension_nobody_says_that_it_is_not_seen(
-    open_lab: OpenLab, server: Server, name: str
+    open_tab: OpenLab, server: Server, name: str
 ) -> None:
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
     lab.run(0, 1)
     lab.js(
         "window.seen = []; new MutationObserver(() => window.seen.push(panel.node.innerText))"
@@ -150,22 +149,24 @@ def test_with_the_extension_nobody_says_that_it_is_not_seen(
     assert not lab.js("return window.seen.some(text => text.includes('not seen'));")
 
 
-def test_a_kernel_without_ipywidgets(open_lab: OpenLab, server: Server, name: str) -> None:
+def test_a_kernel_without_ipywidgets(open_tab: OpenLab, server: Server, name: str) -> None:
     without = f"import sys; sys.modules['ipywidgets'] = None\n{LOAD}"
-    lab = open_lab(server.write(f"{name}.ipynb", [without, cell(name)]))
+    lab = open_tab(server.write(f"{name}.ipynb", [without, cell(name)]))
     lab.run(0, 1)
-    expect(lab.output(1).locator(".hailuo-twin")).to_be_visible()
+    expect(lab.output(1).locator(".hailuo-static")).to_be_visible()
     assert WIDGET not in lab.bundle(1)
     lab.until_state("completed", 1)
     lab.plays(1)
 
 
 def test_another_version_of_the_protocol(open_lab: OpenLab, server: Server, name: str) -> None:
-    other = f"import hailuo_jupyter.kernel.bridge_messages as m; m.PROTOCOL = 2\n{LOAD}"
+    other = f"import hailuo_jupyter.kernel.comm_messages as m; m.PROTOCOL = 2\n{LOAD}"
     lab = open_lab(server.write(f"{name}.ipynb", [other, cell(name)]))
     lab.run(0, 1)
-    expect(lab.page.locator(".Toastify").get_by_text("Install the same in both.")).to_have_count(1)
-    expect(lab.output(1)).to_contain_text("Install the same in both.")
+    expect(
+        lab.page.locator(".Toastify").get_by_text("Install the same version in both.")
+    ).to_have_count(1)
+    expect(lab.output(1)).to_contain_text("Install the same version in both.")
     lab.until(lambda: lab.record(1).get("state") == "completed", "the run ends all the same")
     lab.plays(1)
     assert lab.records() == {}
@@ -175,19 +176,34 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
     done: Lab, server: Server, simulator: Simulator, name: str
 ) -> None:
     first = done.record(1)["run_id"]
-    done.output(1).get_by_role("button", name="New take · free (demo)").focus()
+    done.output(1).get_by_role("button", name="New take").focus()
     done.page.keyboard.press("Enter")
     dialog = done.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("free (demo)")
+    expect(dialog).to_contain_text("Generate another take? Price: free (demo).")
     # Cancel has the focus: Enter alone buys nothing.
     done.page.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
     assert done.record(1)["run_id"] == first
 
     done.output(1).get_by_role("button", name="New take").click()
-    dialog.get_by_role("button", name="Buy a new take").click()
+    dialog.get_by_role("button", name="Generate (free)").click()
     done.until(lambda: done.record(1).get("run_id", first) != first, "the new run is shown")
     second = done.until_state("completed", 1)["run_id"]
+    # The first one is a click away, and both can be seen in step.
+    output = done.output(1)
+    takes = output.locator(".hailuo-takes")
+    expect(takes).to_contain_text("Take 2 of 2")
+    output.get_by_role("button", name="Earlier take").click()
+    expect(takes).to_contain_text("Take 1 of 2")
+    expect(output.locator("video")).to_have_attribute("title", f"Clip of run {first}")
+    done.plays(1)
+    assert findings(done, ".hailuo-output") == []
+    output.get_by_role("button", name="Compare").click()
+    expect(dialog.locator("video")).to_have_count(2)
+    expect(dialog.get_by_role("button", name="Play")).to_be_visible()
+    done.page.keyboard.press("Escape")
+    output.get_by_role("button", name="Later take").click()
+    expect(output.locator("video")).to_have_attribute("title", f"Clip of run {second}")
     assert sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs) == 2
     saved = done.save()
     assert sorted(saved.metadata.hailuo.runs) == sorted([first, second])
@@ -204,34 +220,127 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
     ]  # fmt: skip
 
 
-def test_the_other_buttons(open_lab: OpenLab, finished: str) -> None:
-    lab = open_lab(finished, kernel=False)
+def jobs(simulator: Simulator, name: str) -> int:
+    return sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
+
+
+def test_the_price_of_a_new_take_is_that_of_the_changed_cell(
+    done: Lab, simulator: Simulator, name: str
+) -> None:
+    source = f"%%hailuo --provider segmind --mode pro --count 2\nA stork, as {name} tells."
+    done.js("model.cells.get(1).sharedModel.setSource(arg);", source)
+    take, dialog = (
+        done.output(1).get_by_role("button", name="Run changed cell…"),
+        done.page.get_by_role("dialog"),
+    )
+    expect(done.output(1)).to_contain_text("From an earlier version of this cell.")
+    take.click()
+    expect(dialog).to_contain_text("Run the changed cell?")
+    expect(dialog).to_contain_text("provider segmind, another prompt, mode pro")
+    expect(dialog).to_contain_text("This generates 2 clips. Price: $0.78–1.25 est. for both.")
+    expect(dialog).to_contain_text("The current clip is kept. Its price: free (demo).")
+    assert "another take" not in dialog.inner_text()
+    dialog.get_by_role("button", name="Cancel").click()
+
+    # What buys nothing has no price, and the reason is told.
+    for wrong, why in (
+        ("print(1)", "no longer a %%hailuo cell"),
+        ("%%hailuo\n{lion}", "no variable 'lion'"),
+    ):
+        done.js("model.cells.get(1).sharedModel.setSource(arg);", wrong)
+        take.click()
+        expect(dialog).to_contain_text(why)
+        expect(dialog.get_by_role("button", name="Generate")).to_have_count(0)
+        done.page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+
+    # JupyterLab sends a cell's own metadata along: what a file can hold is no consent.
+    done.js("model.cells.get(1).sharedModel.setSource(arg);", cell(name))
+    done.js("model.cells.get(1).setMetadata('hailuo_new', true);")
+    done.run(1)
+    done.until(lambda: done.record(1).get("state") == "completed", "the run is shown again")
+    assert jobs(simulator, name) == 1
+
+
+def test_a_busy_kernel_is_waited_for_before_there_is_a_price(
+    done: Lab, server: Server, simulator: Simulator, name: str
+) -> None:
+    free = server.root / f"{name}.free"
+    busy = f"import os, time\nwhile not os.path.exists({free.name!r}): time.sleep(0.05)"
+    done.js(
+        "panel.sessionContext.session.kernel.requestExecute({code: arg}); await new Promise(done =>"
+        " panel.sessionContext.statusChanged.connect((_, s) => { if (s === 'busy') done(); }));",
+        busy,
+    )
+    dialog = done.page.get_by_role("dialog")
+    done.output(1).get_by_role("button", name="New take").click()
+    expect(dialog).to_contain_text("The price is not known yet")
+    buttons = dialog.get_by_role("button")
+    assert [each for each in buttons.all_inner_texts() if each] == ["Cancel", "Wait for the price"]
+    dialog.get_by_role("button", name="Wait for the price").click()
+    expect(dialog).to_contain_text("Waiting for the kernel")
+    free.touch()
+    expect(dialog).to_contain_text("Generate another take? Price: free (demo).")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert jobs(simulator, name) == 1
+
+    # After a restart the page loads the extension again.
+    done.js("await panel.sessionContext.session.kernel.restart();")
+    done.idle()
+    done.output(1).get_by_role("button", name="New take").click()
+    expect(dialog).to_contain_text("Generate another take? Price: free (demo).")
+    done.page.keyboard.press("Escape")
+
+
+def test_the_other_buttons(open_tab: OpenLab, finished: str) -> None:
+    lab = open_tab(finished, kernel=False)
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     actions, record = lab.output(1).get_by_role("group"), lab.record(1)
 
     def copied() -> str:
         return str(lab.js("return navigator.clipboard.readText();"))
 
-    actions.get_by_role("button", name="Copy run id").click()
+    def choose(label: str) -> None:
+        actions.get_by_role("button", name="More actions").click()
+        lab.page.locator(".lm-Menu").get_by_text(label, exact=True).click()
+
+    choose("Copy run id")
     lab.until(lambda: copied() == record["run_id"], "the id is copied")
-    actions.get_by_role("button", name="Copy as cell").click()
+    choose("Copy as cell")
     source = cell("finished").replace("demo", "demo --mode standard")
     lab.until(lambda: copied() == source, "the cell is copied")
-    actions.get_by_role("button", name="Show record").click()
+    choose("View record")
     dialog = lab.page.get_by_role("dialog")
     assert json.loads(dialog.locator("pre").inner_text()) == record
     assert findings(lab, ".jp-Dialog-content") == []
     lab.page.keyboard.press("Escape")
-    actions.get_by_role("button", name="Show in file browser").click()
+    choose("Show in file browser")
     chosen = lab.page.locator(".jp-DirListing-item.jp-mod-selected")
     expect(chosen).to_contain_text(f"{record['run_id']}.mp4")
+    with lab.page.expect_download() as saved:
+        actions.get_by_role("button", name="Download").click()
+    assert saved.value.suggested_filename == f"{record['run_id']}.mp4"
+
+    # Both put a cell there, with the cursor in it, and run none.
+    before = lab.js("return model.cells.length;")
+    actions.get_by_role("button", name="Use last frame").click()
+    lab.until(lambda: lab.js("return model.cells.length;") == before + 1, "there is a cell")
+    source = lab.js("return panel.content.activeCell.model.sharedModel.getSource();")
+    line = f"%%hailuo --provider demo --mode standard --image run:{record['run_id']}@last"
+    assert source.split("\n") == [line, cell("finished").split("\n")[1]]
+    actions.get_by_role("button", name="Edit and rerun").click()
+    lab.until(lambda: lab.js("return panel.content.activeCellIndex;") == 1, "the cell is active")
+    lab.until(
+        lambda: lab.js("return panel.content.activeCell.editor.hasFocus();"), "it can be edited"
+    )
+    assert lab.js("return model.cells.length;") == before + 1
 
 
-def test_colour(open_lab: OpenLab, server: Server, name: str) -> None:
+def test_colour(open_tab: OpenLab, server: Server, name: str) -> None:
     code = (
         '%%hailuo --mode pro --note "two words"\nA {animal} in {{braces}}. [Pan left] Then it goes.'
     )
-    lab = open_lab(server.write(f"{name}.ipynb", [code, "print(1)"]), kernel=False)
+    lab = open_tab(server.write(f"{name}.ipynb", [code, "print(1)"]), kernel=False)
     line = lab.page.locator(".jp-Cell").nth(0).locator(".cm-line")
 
     def colours() -> dict[str, str]:
@@ -272,15 +381,66 @@ def test_a_notification_when_the_notebook_is_not_in_view(
     lab.until(lambda: lab.js("return panel.isVisible;"), "it is in front again")
 
 
-def test_the_accessibility_check_finds_nothing(
+def place(lab: Lab, cell: int) -> float:
+    """Where a cell begins, from the notebook's top."""
+    return float(
+        lab.js(
+            "const top = panel.content.widgets[0].node.getBoundingClientRect().top;"
+            "return panel.content.widgets[arg].node.getBoundingClientRect().top - top;",
+            cell,
+        )
+    )
+
+
+def test_nothing_moves_when_the_clip_arrives_and_the_accessibility_check_finds_nothing(
     open_lab: OpenLab, server: Server, name: str, let_go: Callable[[], object]
 ) -> None:
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name), "1"]))
     lab.run(0, 1)
-    expect(lab.output(1).locator(".hailuo-mod-live .hailuo-card")).to_be_visible()
+    card = lab.output(1).locator(".hailuo-mod-live .hailuo-card")
+    expect(card).to_be_visible()
+    expect(card.locator(".hailuo-next")).to_contain_text(
+        re.compile("next check|checking", re.IGNORECASE)
+    )
     assert findings(lab, ".hailuo-output") == []
+    below, room = place(lab, 2), card.locator(".hailuo-room").bounding_box()
     let_go()
     lab.until_state("completed", 1)
+    clip = lab.output(1).locator(".hailuo-static .hailuo-clip")
+    expect(clip).to_be_visible()
+    assert clip.bounding_box() == room, "the clip takes the room that was kept for it"
+    assert place(lab, 2) == below
+    assert room is not None
+    assert (room["width"], room["height"]) == (480, 270)
+    assert lab.output(1).locator(".hailuo-output").bounding_box()["height"] < 300
+    # The cell above has the prompt.
+    expect(lab.output(1).locator(".hailuo-static .hailuo-prompt")).to_be_hidden()
+    tops = (
+        lab.output(1)
+        .locator(".hailuo-row")
+        .evaluate_all(
+            "rows => rows.map(row => new Set([...row.children].map(e => e.offsetTop)).size)"
+        )
+    )
+    assert tops == [1, 1], "no row of buttons wraps"
+    video = clip.locator("video")
+    assert video.evaluate("video => video.paused")
+    video.hover()
+    lab.until(lambda: video.evaluate("v => !v.paused && v.muted"), "it plays without sound")
+    lab.page.mouse.move(5, 5)
+    lab.until(lambda: video.evaluate("video => video.paused"), "it plays no more")
+    # With less room the facts go below.
+    lab.page.set_viewport_size({"width": 640, "height": 800})
+    side = lab.output(1).locator(".hailuo-static .hailuo-side")
+    lab.until(
+        lambda: side.bounding_box()["y"] > clip.bounding_box()["y"] + 150, "the facts are below"
+    )
+    for width in (480, 800):
+        lab.page.set_viewport_size({"width": width, "height": 800})
+        lab.until(lambda: clip.bounding_box()["width"] < 400, "the clip is smaller")
+        box = clip.bounding_box()
+        assert box["height"] == pytest.approx(box["width"] * 9 / 16, abs=0.1), "as its room was"
+    lab.page.set_viewport_size(SIZE)
     for summary in lab.output(1).locator("summary").all():
         summary.click()
     assert findings(lab, ".hailuo-output") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from lab import MIME, Lab, Server
 from playwright.sync_api import Locator, expect
 
-from hailuo_jupyter.simulator import Simulator
+from tests.simulator import Simulator
+from tests.support.browser_fixture import MIME, Lab, Server
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELLS = ["%load_ext hailuo_jupyter\n%config Hailuo.provider = 'demo'", "%hailuo panel"]
@@ -30,7 +31,7 @@ class Form:
         self.lab, self.cell = lab, cell
         self.node: Locator = lab.output(cell).locator(".hailuo-panel")
         self.slots = self.node.locator(".hailuo-slot")
-        self.submit = self.node.get_by_role("button", name="Submit")
+        self.submit = self.node.locator("button.hailuo-generate")
 
     def visible(self) -> None:
         expect(self.node.get_by_label("Prompt", exact=True)).to_be_visible()
@@ -125,11 +126,12 @@ def lab(open_lab: Callable[..., Lab], server: Server) -> Lab:
 
 def test_the_life_of_a_panel(lab: Lab, simulator: Simulator, server: Server) -> None:
     form = Form(lab)
-    expect(form.node).to_contain_text("Submit is off: Write a prompt")
+    expect(form.node).to_contain_text("Enter a prompt to continue.")
     assert form.node.locator(".hailuo-wrong:visible").count() == 0  # nobody is shouted at
     it_is_used_by_keyboard_alone(form, simulator)
     a_run_is_repeated_with_a_change(form, simulator)
     the_form_becomes_a_cell_that_is_not_run(form)
+    a_picture_is_dropped(form)
     it_goes_on_after_the_page_was_loaded_again(form)
     it_fits_a_narrow_page_in_both_themes(form)
     without_its_kernel_there_are_twins_and_then_the_form_again(form, simulator, server)
@@ -145,18 +147,15 @@ def it_is_used_by_keyboard_alone(form: Form, simulator: Simulator) -> None:
     )
     # By keyboard alone: a camera command and a frame too.
     lab.js("panel.content.activeCellIndex = 1; panel.content.activate();")
-    form.node.get_by_label("Provider", exact=True).focus()
-    form.tab_to("Prompt")
+    form.node.get_by_label("Prompt", exact=True).focus()
     form.type(PROMPT)
-    form.tab_to("Camera command")
-    form.keys(*["ArrowDown"] * 4)
-    form.tab_to("Add to the prompt")
+    form.tab_to("Push in")
     form.keys("Enter")
     expect(form.node.get_by_label("Prompt", exact=True)).to_have_value(f"{PROMPT} [Push in]")
     form.tab_to("First frame")
-    form.keys("ArrowDown")
-    expect(form.node.get_by_label("First frame: path or address")).to_be_visible()
-    form.tab_to("First frame: path or address")
+    form.keys("ArrowDown", "ArrowDown")
+    expect(form.node.get_by_label("First frame: path or URL")).to_be_visible()
+    form.tab_to("First frame: path or URL")
     form.type("first-fram.jpg")
     expect(form.node).to_contain_text("The nearest name in that folder is first-frame.jpg.")
     expect(form.submit).to_be_disabled()
@@ -164,15 +163,15 @@ def it_is_used_by_keyboard_alone(form: Form, simulator: Simulator) -> None:
     form.keys("End", *["ArrowLeft"] * 4)
     form.type("e")
     expect(form.node).to_contain_text(
-        "640 \N{MULTIPLICATION SIGN} 427, ratio 1.50, JPEG, 0.1 MB. It fits the limits."
+        "640 \N{MULTIPLICATION SIGN} 427, ratio 1.50, JPEG, 0.1 MB. OK."
     )
     expect(form.submit).to_be_enabled()
-    form.tab_to("Submit")
+    form.tab_to("Generate · free")
     form.keys("Enter", "Enter")
     card = form.slots.get_by_role("progressbar")
     expect(card).to_be_visible()
-    assert lab.js("return document.activeElement.textContent;") in {"Submit", "Sending …"}
-    expect(form.node).to_contain_text("is on its way; it stands below.")
+    assert lab.js("return document.activeElement.textContent;") in {"Generate · free", "Sending …"}
+    expect(form.node).to_contain_text("see below.")
     form.until_completed(1)
     assert jobs(simulator, PROMPT) == 1
     form.plays()
@@ -180,16 +179,16 @@ def it_is_used_by_keyboard_alone(form: Form, simulator: Simulator) -> None:
 
 def a_run_is_repeated_with_a_change(form: Form, simulator: Simulator) -> None:
     lab, first = form.lab, form.runs()[0]
-    form.slots.get_by_role("button", name="Repeat with changes").click()
+    form.slots.get_by_role("button", name="Edit and rerun").click()
     prompt = form.node.get_by_label("Prompt", exact=True)
     expect(prompt).to_be_focused()
-    expect(form.node.get_by_label("First frame: path or address")).to_have_value(
+    expect(form.node.get_by_label("First frame: path or URL")).to_have_value(
         f"hailuo/{first['request']['first_frame']['kept']}"
     )
     form.keys("Control+End")
     form.type(" Again.")
-    expect(form.node).to_contain_text(f"It repeats run {first['run_id']} with changes.")
-    form.submit.click(click_count=2)
+    expect(form.node).to_contain_text(f"Based on run {first['run_id']}.")
+    form.keys("Control+Enter", "Control+Enter")
     form.until_completed(2)
     assert form.runs()[0]["parent"] == first["run_id"]
     assert jobs(simulator, PROMPT) == 2
@@ -199,16 +198,46 @@ def a_run_is_repeated_with_a_change(form: Form, simulator: Simulator) -> None:
 
 def the_form_becomes_a_cell_that_is_not_run(form: Form) -> None:
     lab = form.lab
-    form.node.locator(".hailuo-form").get_by_role("button", name="As cell").click()
-    text = form.node.locator(".hailuo-form pre").inner_text()
-    assert text.startswith("%%hailuo --provider demo --mode standard --image hailuo/frames/")
-    assert text.endswith(f"\n{PROMPT} [Push in] Again.")
-    form.node.locator(".hailuo-form").get_by_role("button", name="Insert below").click()
+    form.node.get_by_role("button", name="Insert as cell").click()
+    expect(form.node).to_contain_text("Inserted below (not run).")
     lab.until(
-        lambda: lab.js("return model.cells.get(2).sharedModel.getSource();") == text,
+        lambda: lab.js("return model.cells.get(2).sharedModel.getSource();").startswith("%%hailuo"),
         "the cell is there",
     )
+    text = lab.js("return model.cells.get(2).sharedModel.getSource();")
+    assert text.startswith("%%hailuo --provider demo --mode standard --image hailuo/frames/")
+    assert text.endswith(f"\n{PROMPT} [Push in] Again.")
     assert lab.js("return model.cells.get(2).executionCount;") is None
+
+
+def a_picture_is_dropped(form: Form) -> None:
+    zone = form.node.locator(".hailuo-zone-last")
+    zone.evaluate(
+        """zone => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([new Uint8Array(12e6)], 'a.png'));
+            zone.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true }));
+        }"""
+    )
+    expect(zone.locator("[aria-live]")).to_have_text(
+        "Too large to drop (12 MB). Save it next to the notebook and choose 'path or URL'."
+    )
+    form.node.locator(".hailuo-zone-last").evaluate(
+        """(zone, data) => {
+            const bytes = Uint8Array.from(atob(data), each => each.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], 'a.jpg', { type: 'image/jpeg' }));
+            for (const type of ['dragover', 'drop']) {
+                zone.querySelector('.hailuo-drop').dispatchEvent(
+                    new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+            }
+        }""",
+        base64.b64encode(PICTURE.read_bytes()).decode(),
+    )
+    expect(form.node.locator(".hailuo-zone-last img")).to_be_visible()
+    expect(form.node.get_by_label("Last frame", exact=True)).to_have_value("uploaded file")
+    form.node.get_by_label("Last frame", exact=True).select_option("no frame")
+    expect(form.node.locator(".hailuo-zone-last img")).to_have_count(0)
 
 
 def it_goes_on_after_the_page_was_loaded_again(form: Form) -> None:
@@ -233,9 +262,9 @@ def it_goes_on_after_the_page_was_loaded_again(form: Form) -> None:
 def twins(lab: Lab, count: int) -> None:
     """Check that the panel's cell shows its runs' twins, and no widget that is not there."""
     output = lab.output(1)
-    expect(output.locator(".hailuo-twin video")).to_have_count(count)
-    expect(output.locator(".hailuo-twin")).to_be_visible()
-    expect(output.locator(".hailuo-twin")).to_contain_text("needs a running kernel")
+    expect(output.locator(".hailuo-static video")).to_have_count(count)
+    expect(output.locator(".hailuo-static")).to_be_visible()
+    expect(output.locator(".hailuo-static")).to_contain_text("Run this cell to open the panel.")
     expect(output.locator(".hailuo-panel")).to_have_count(0)
     assert "model not found" not in output.inner_text()
 

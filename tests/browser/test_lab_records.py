@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
+import nbformat
 import pytest
-from lab import MIME, Lab, Server, until
 from nbformat import NotebookNode
 from playwright.sync_api import Browser, expect
 
-from hailuo_jupyter.simulator import Simulator
+from hailuo_jupyter.ipynb.records import outputs
+from hailuo_jupyter.kernel.display.bundle import bundle
+from hailuo_jupyter.record import Record
+from hailuo_jupyter.record.reference import with_references
+from hailuo_jupyter.states import State
+from tests.simulator import Simulator
+from tests.support.browser_fixture import MIME, Lab, Server, choices, choose, until
+from tests.support.large_notebooks import empty_notebook, write_clip
+from tests.support.sample_rows import shown, shown_row
 
 LOAD = "%load_ext hailuo_jupyter"
 OpenLab = Callable[..., Lab]
@@ -24,6 +34,12 @@ def bought(simulator: Simulator, name: str) -> int:
     return sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
 
 
+def shown_records(saved: NotebookNode, at: int) -> list[Record]:
+    """Return the records that a cell's one output shows, itself or by reference."""
+    (output,) = (each for each in outputs(saved) if each.cell is saved.cells[at])
+    return output.records
+
+
 def check_saved(saved: NotebookNode, at: int = 1) -> dict[str, Any]:
     """Check that a file holds one completed run, the same everywhere; gives its record."""
     home, [output] = saved.metadata.hailuo, saved.cells[at].outputs
@@ -31,7 +47,8 @@ def check_saved(saved: NotebookNode, at: int = 1) -> dict[str, Any]:
     assert home.schema == 1
     assert home.id == record.origin.notebook_id
     assert record.state == "completed"
-    assert output.data[MIME] == record
+    assert [json.loads(each.to_json()) for each in shown_records(saved, at)] == [record]
+    assert not output.data[MIME].get("reference") or output.data[MIME].revision == record.revision
     assert f"hailuo/{run_id}.mp4" in output.data["text/html"]
     assert saved.cells[at].metadata.hailuo == {"runs": [run_id]}
     return dict(record)
@@ -61,10 +78,10 @@ def test_a_plain_run(
 
 
 def test_in_a_folder_and_beside_metadata_of_others(
-    open_lab: OpenLab, server: Server, name: str
+    open_tab: OpenLab, server: Server, name: str
 ) -> None:
     path = server.write(f"{name}/a b/ü.ipynb", [LOAD, cell(name)], other={"keep": 1})
-    lab = open_lab(path)
+    lab = open_tab(path)
     lab.run(0, 1)
     lab.until_state("completed", 1)
     lab.plays(1)
@@ -74,10 +91,10 @@ def test_in_a_folder_and_beside_metadata_of_others(
 
 
 def test_the_tab_is_closed_and_opened_again_meanwhile(
-    open_lab: OpenLab, server: Server, name: str
+    open_tab: OpenLab, server: Server, name: str
 ) -> None:
     other = server.write(f"{name}-other.ipynb", ["1"])
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]), several=True)
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
     lab.run(0, 1)
     lab.until(lab.records, "the record is kept")
     lab.save()
@@ -148,9 +165,9 @@ def ended(server: Server, path: str) -> bool:
 
 @pytest.mark.parametrize("how", ["restarted", "killed"])
 def test_the_kernel_is_gone_meanwhile(
-    open_lab: OpenLab, server: Server, name: str, how: str
+    open_tab: OpenLab, server: Server, name: str, how: str
 ) -> None:
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
     lab.run(0, 1)
     expect(lab.output(1).locator(".hailuo-card")).to_be_visible()
     run_id = lab.record(1)["run_id"]
@@ -160,7 +177,7 @@ def test_the_kernel_is_gone_meanwhile(
         lab.js("await panel.sessionContext.session.kernel.restart();")
     lab.idle()
     # Its card went with the kernel: there is the twin, and no error.
-    expect(lab.output(1).locator(".hailuo-twin")).to_be_visible()
+    expect(lab.output(1).locator(".hailuo-static")).to_be_visible()
     assert "model not found" not in lab.output(1).inner_text()
     lab.run(0)
     lab.until_state("completed", 1)
@@ -168,10 +185,10 @@ def test_the_kernel_is_gone_meanwhile(
     assert check_saved(lab.save())["run_id"] == run_id
 
 
-def test_two_notebooks_on_one_kernel(open_lab: OpenLab, server: Server, name: str) -> None:
+def test_two_notebooks_on_one_kernel(open_tab: OpenLab, server: Server, name: str) -> None:
     first = server.write(f"{name}-1.ipynb", [LOAD, cell(f"{name}-1")])
     second = server.write(f"{name}-2/b.ipynb", [cell(f"{name}-2")])
-    lab = open_lab(first, several=True)
+    lab = open_tab(first)
     lab.run(0)
     kernel = lab.js("return panel.sessionContext.session.kernel.id;")
     lab.command("docmanager:open", path=second, kernel={"id": kernel})
@@ -217,9 +234,9 @@ def test_two_windows_on_one_notebook(browser: Browser, server: Server, name: str
 
 
 def test_cells_are_moved_pasted_duplicated_and_deleted(
-    open_lab: OpenLab, server: Server, name: str
+    open_tab: OpenLab, server: Server, name: str
 ) -> None:
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name), "2", "3"]))
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name), "2", "3"]))
     lab.run(0, 1)
     lab.until(lab.records, "the record is kept")
     run_id = lab.record(1)["run_id"]
@@ -251,9 +268,9 @@ def test_cells_are_moved_pasted_duplicated_and_deleted(
 
 @pytest.mark.parametrize("act", ["notebook:clear-cell-output", "notebook:delete-cell"])
 def test_the_output_is_gone_before_the_end(
-    open_lab: OpenLab, server: Server, name: str, act: str
+    open_tab: OpenLab, server: Server, name: str, act: str
 ) -> None:
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name), "2"]))
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name), "2"]))
     lab.run(0, 1)
     lab.until(lab.records, "the record is kept")
     lab.js("panel.content.activeCellIndex = 1;")
@@ -268,9 +285,9 @@ def test_the_output_is_gone_before_the_end(
 
 
 def test_the_notebook_is_renamed(
-    open_lab: OpenLab, server: Server, name: str, simulator: Simulator
+    open_tab: OpenLab, server: Server, name: str, simulator: Simulator
 ) -> None:
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
     lab.run(0, 1)
     lab.until(lab.records, "the record is kept")
     lab.save()
@@ -334,9 +351,9 @@ def test_the_whole_folder_is_renamed(
     assert (server.root / f"{name}-2" / "hailuo" / f"{lab.record(1)['run_id']}.mp4").is_file()
 
 
-def test_a_run_that_nothing_shows(open_lab: OpenLab, server: Server, name: str) -> None:
+def test_a_run_that_nothing_shows(open_tab: OpenLab, server: Server, name: str) -> None:
     code = f"from hailuo_jupyter import generate; run = generate('A heron, {name}', 'demo')"
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, code]))
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, code]))
     lab.run(0, 1)
     lab.until(
         lambda: [each["state"] for each in lab.records().values()] == ["completed"],
@@ -361,3 +378,51 @@ def test_several_runs_in_one_output(open_lab: OpenLab, server: Server, name: str
     assert saved.cells[1].metadata.hailuo == {"runs": ids}
     assert sorted(saved.metadata.hailuo.runs) == sorted(ids)
     assert lab.output(1).locator("video").count() == 2
+
+
+def test_a_reference_is_drawn_with_the_metadatas_record_or_without_any(
+    open_tab: OpenLab, server: Server, name: str
+) -> None:
+    clips = server.root / "hailuo"
+    clips.mkdir(exist_ok=True)
+    master = clips / f"{name}.mp4"
+    row = shown_row(State.COMPLETED, folder=clips, clip=write_clip(master), rating=4)
+    (clips / f"{row.run_id}.mp4").hardlink_to(master)
+    data = bundle([shown(row, base=server.root)])
+    record, known = data[MIME], {row.run_id: row.revision}
+    data[MIME] = with_references(record, known)
+    home = {"schema": 1, "id": name, "runs": {row.run_id: record}}
+    for path, metadata in ((f"{name}.ipynb", {"hailuo": home}), (f"{name}-copy.ipynb", {})):
+        notebook = empty_notebook()
+        output = nbformat.v4.new_output("display_data", data=data)
+        notebook.cells.append(nbformat.v4.new_code_cell("%%hailuo\nx", outputs=[output]))
+        notebook.metadata.update(metadata)
+        nbformat.write(notebook, server.root / path)
+        server.trust(path)
+
+    def dialog(lab: Lab) -> Any:
+        choose(lab.output(0), "View record")
+        text = lab.page.get_by_role("dialog").locator("pre").inner_text()
+        lab.page.keyboard.press("Escape")
+        return json.loads(text)
+
+    whole = open_tab(f"{name}.ipynb")
+    output = whole.output(0)
+    expect(output.locator("video")).to_be_visible()
+    assert dialog(whole) == record
+    assert "Copy as cell" in choices(output)
+    expect(output.get_by_role("button", name="Run changed cell")).to_be_visible()
+    assert whole.save().metadata.hailuo.runs == {row.run_id: record}
+    assert whole.bundle(0)[MIME] == data[MIME], "it is not written anew"
+
+    copied = open_tab(f"{name}-copy.ipynb")
+    output = copied.output(0)
+    expect(output.locator("video")).to_be_visible()
+    stars = output.locator(".hailuo-stars-group")
+    expect(stars).to_have_attribute("title", re.compile("4 of 5"))
+    assert dialog(copied) == data[MIME]
+    assert "Copy run id" in choices(output)
+    assert "Copy as cell" not in choices(output)
+    saved = copied.save()
+    assert saved.cells[0].metadata.hailuo == {"runs": [row.run_id]}
+    assert "hailuo" not in saved.metadata, "a reference is no record"

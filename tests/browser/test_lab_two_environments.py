@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lab import Lab, Server, _free_port
-from leaks import Watch
 from playwright.sync_api import expect
 
 from hailuo_jupyter import __version__
-from hailuo_jupyter.simulator import Simulator
+from tests.simulator import Simulator
+from tests.support.browser_fixture import Lab, Server, _free_port
+from tests.support.key_leaks import Watch
 
 ROOT = Path(__file__).parents[2]
 KERNEL = "other-environment"
@@ -122,26 +122,27 @@ class HubServer(Server):
 
 
 @pytest.fixture(scope="module")
-def borrowed() -> Path:
-    return Path(sysconfig.get_path("purelib"))
+def borrowed() -> list[Path]:
+    """Where this environment's packages are; a base that it is built on has its own folder."""
+    return [Path(each) for each in sys.path if Path(each).name == "site-packages"]
 
 
 @pytest.fixture(scope="module")
-def of_kernel(tmp_path_factory: pytest.TempPathFactory, borrowed: Path) -> Environment:
+def of_kernel(tmp_path_factory: pytest.TempPathFactory, borrowed: list[Path]) -> Environment:
     """The package and its dependencies, and nothing of JupyterLab."""
     made = Environment(tmp_path_factory.mktemp("kernel") / "environment")
-    made.make(ROOT, borrowed)
+    made.make(ROOT, *borrowed)
     made.lacks("jupyterlab", "jupyter_server", "jupyterlab_server", "notebook")
     return made
 
 
 @pytest.fixture(scope="module")
 def of_server(
-    tmp_path_factory: pytest.TempPathFactory, borrowed: Path, of_kernel: Environment
+    tmp_path_factory: pytest.TempPathFactory, borrowed: list[Path], of_kernel: Environment
 ) -> Environment:
     """JupyterLab, and of ours the wheel alone."""
     made = Environment(tmp_path_factory.mktemp("server") / "environment")
-    made.make(borrowed)
+    made.make(*borrowed)
     pip = [sys.executable, "-m", "pip", "--python", made.python, "install", "--quiet", "--no-deps"]
     subprocess.run([*pip, str(ROOT)], check=True, capture_output=True, env=_clean())
     made.lacks(*NOT_THERE)
@@ -185,7 +186,7 @@ def test_the_wheel_alone_brings_the_extension_and_breaks_nothing(
     # Only a kernel can use the package; that is no reason why importing it should fail.
     assert of_server.says("import hailuo_jupyter; print(hailuo_jupyter.__version__)") == __version__
     said = of_server.says("from hailuo_jupyter.cli import main; print(main(['doctor']))")
-    assert said.endswith("All is well.\n0")
+    assert said.endswith("No problems found.\n0")
     assert f"{__version__}, {extension}" in said
     assert not of_kernel.share.exists()
 
@@ -216,6 +217,6 @@ def test_a_record_reaches_the_file(
     assert saved.metadata.hailuo.runs[record["run_id"]] == record
     assert saved.cells[1].metadata.hailuo == {"runs": [record["run_id"]]}
     said = saved.cells[2].outputs[0].text
-    assert "none; it belongs into the environment of JupyterLab" in said
+    assert "not installed; install it in the JupyterLab environment" in said
     assert "seen, protocol 1" in said
-    assert said.endswith("All is well.\n")
+    assert said.endswith("No problems found.\n")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import nbformat
 import numpy as np
 import pytest
 from nbconvert import HTMLExporter
+from PIL import Image
 from playwright.sync_api import Browser, Page
-from shown_run import shown, shown_row
 
-from hailuo_jupyter import media
-from hailuo_jupyter.kernel.bundle import bundle
+from hailuo_jupyter.kernel.display.bundle import bundle
 from hailuo_jupyter.states import State
+from tests.support.sample_rows import shown, shown_row
 
 FRAMES, FPS, WIDTH, HEIGHT = 48, 24, 640, 360
+
+#: The clip is grey, so that its picture can be told from it.
+RED = (200, 30, 30)
 
 #: Sums up what moved without anybody's act, from the first paint on.
 WATCH_SHIFTS = """
@@ -48,17 +52,26 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     clips = folder / "my clips #1"
     clips.mkdir()
+    master = write_clip(folder / "master.mp4")
     finished = shown_row(
         State.COMPLETED,
         folder=clips,
-        clip={"width": WIDTH, "height": HEIGHT, "duration_s": FRAMES / FPS, "frames": FRAMES},
+        clip={
+            "width": WIDTH,
+            "height": HEIGHT,
+            "duration_s": FRAMES / FPS,
+            "frames": FRAMES,
+            "bytes": master.stat().st_size,
+        },
     )
-    clip = write_clip(clips / f"{finished.run_id}.mp4")
+    master.rename(clips / f"{finished.run_id}.mp4")
     others = [
         shown(shown_row(State.GENERATING, folder=clips)),
         shown(shown_row(State.FAILED, folder=clips, prompt="x" * 400)),
     ]
-    finished_view = shown(finished, base=folder, poster=media.poster(clip))
+    picture = BytesIO()
+    Image.new("RGB", (WIDTH, HEIGHT), RED).save(picture, "JPEG")
+    finished_view = shown(finished, base=folder, poster=picture.getvalue())
     cells = [
         nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data=data)])
         for data in (bundle([finished_view]), bundle([finished_view, *others]))
@@ -67,6 +80,16 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "notebook.html"
     path.write_text(html, encoding="utf-8")
     return path
+
+
+def colour(page: Page) -> tuple[int, ...]:
+    """Return the colour that is seen where the first clip is, near its upper left corner."""
+    box = page.locator("video").first.bounding_box()
+    assert box is not None
+    seen = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    found = seen.getpixel((round(box["x"] + box["width"] / 8), round(box["y"] + box["height"] / 8)))
+    assert isinstance(found, tuple)
+    return found
 
 
 def opened(browser: Browser, path: Path, width: int = 1200) -> Page:
@@ -109,6 +132,43 @@ def test_nothing_moves_when_poster_and_clip_arrive(browser: Browser, page_file: 
     assert at_rest is not None
     assert at_rest["width"] / at_rest["height"] == pytest.approx(WIDTH / HEIGHT, rel=0.01)
     assert shift == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_the_picture_is_seen_until_the_clip_plays(
+    browser: Browser,
+    page_file: Path,
+    scheme: Literal["light", "dark"],
+    media: Literal["screen", "print"],
+) -> None:
+    page = opened(browser, page_file)
+    page.emulate_media(media=media, color_scheme=scheme)
+    page.wait_for_timeout(300)
+    before = colour(page)
+    page.locator("video").first.evaluate(
+        """async video => {
+            [video.muted, video.loop] = [true, false];
+            const ended = new Promise(done => video.addEventListener('ended', done, {once: true}));
+            await video.play();
+            await ended;
+        }"""
+    )
+    page.wait_for_timeout(300)
+    after = colour(page)
+    page.close()
+    assert before == pytest.approx(RED, abs=6), "nothing covers the picture"
+    assert max(after) - min(after) < 6, "the clip, which is grey, covers the picture"
+
+
+def test_the_picture_is_printed(browser: Browser, page_file: Path) -> None:
+    page = opened(browser, page_file)
+    page.wait_for_timeout(300)
+    printed = page.pdf()
+    page.close()
+    # The PDF holds the JPEG as it is.
+    assert f"/Width {WIDTH}\n/Height {HEIGHT}".encode() in printed
+    assert b"/DCTDecode" in printed
 
 
 @pytest.mark.parametrize("width", [480, 1600])

@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from hailuo_jupyter import catalogue
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.errors import PromptError
-from hailuo_jupyter.kernel.bundle import html
-from hailuo_jupyter.kernel.view import view
-from hailuo_jupyter.kernel.words import harmless
+from hailuo_jupyter.formatting import escape_control
+from hailuo_jupyter.kernel.display.bundle import html
+from hailuo_jupyter.kernel.display.run_view import RunView
 from hailuo_jupyter.request import check_prompt
 from hailuo_jupyter.settings import Hailuo
-from hailuo_jupyter.simulator import Simulator
-
-from .conftest import KEYS, Lab, options
+from tests.simulator import Simulator
+from tests.support.engine_fixture import KEYS, EngineFixture, options
 
 _SPECIAL = "\u202e\u2066\u2069\u200b\ufeff\U0001f9ff\u0301<>&'\"\\/{}%$`|\u2028\n\t"
 prompts = st.text(
@@ -33,18 +32,18 @@ prompts = st.text(
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, clip_cache: Path) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, clip_cache: Path) -> Iterator[EngineFixture]:
     folder = tmp_path_factory.mktemp("prompts")
     log = folder / "log" / "runs.sqlite3"
     with pytest.MonkeyPatch.context() as patch, Simulator(options(clip_cache)) as sim:
         for name, value in {**KEYS, **sim.environment(), "HAILUO_LOOPBACK_ONLY": "1"}.items():
             patch.setenv(name, value)
         limits = {"segmind": 1_000_000, "aimlapi": 1_000_000}
-        yield Lab(sim, folder, log, Hailuo(run_log=str(log), requests_per_minute=limits))
+        yield EngineFixture(sim, folder, log, Hailuo(run_log=str(log), requests_per_minute=limits))
 
 
 @pytest.fixture(scope="module")
-def engine(lab: Lab) -> Iterator[Engine]:
+def engine(lab: EngineFixture) -> Iterator[Engine]:
     made = lab.engine()
     yield made
     made.stop()
@@ -54,7 +53,7 @@ def engine(lab: Lab) -> Iterator[Engine]:
 @bounds(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=prompts)
 def test_any_prompt_comes_back_as_it_was(
-    lab: Lab, engine: Engine, provider: str, text: str
+    lab: EngineFixture, engine: Engine, provider: str, text: str
 ) -> None:
     try:
         wanted = check_prompt(text, 2000)
@@ -73,8 +72,8 @@ def test_any_prompt_comes_back_as_it_was(
     log.close()
     assert kept == wanted
     offer = catalogue.provider(provider)
-    shown = html([view(row, offer, engine.timing(row), now=row.created, base=None)])
-    assert harmless(wanted) in markup.unescape(shown)
+    shown = html([RunView.from_facts(row, offer, engine.estimate(row), now=row.created, base=None)])
+    assert escape_control(wanted) in markup.unescape(shown)
     assert not set("\u202e\u2066\u2069\u2028") & set(shown), "they would act on the page"
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from .conftest import Lab, ending, eventually
+from tests.support.engine_fixture import EngineFixture, ending, eventually
 
 
-def test_a_run_takes_none_of_the_persons_random_numbers(lab: Lab) -> None:
+def test_a_run_takes_none_of_the_persons_random_numbers(lab: EngineFixture) -> None:
     # A seeded experiment in the notebook would come out differently each time, by how long clips take.
     engine = lab.engine()
     lab.sim.fault("http-500", stage="status", count=1)

@@ -12,17 +12,16 @@ from typing import Any
 import pytest
 
 from hailuo_jupyter import keys, server_extension
-from hailuo_jupyter.cli import waiting
+from hailuo_jupyter.cli import wait as waiting
 from hailuo_jupyter.collector import WAITS_FOR_A_KEY, Collector
 from hailuo_jupyter.engine import process
-from hailuo_jupyter.nbfile.events import RunMoved
+from hailuo_jupyter.ipynb.events import RunMoved
 from hailuo_jupyter.record import prepare
 from hailuo_jupyter.runlog import RunLog
-from hailuo_jupyter.runlog.look import servers
+from hailuo_jupyter.runlog.inspect import servers
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
-
-from .conftest import KEYS, Lab, eventually
+from tests.support.engine_fixture import KEYS, EngineFixture, eventually, shorten
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +30,11 @@ def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def collect(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+def collect(
+    lab: EngineFixture, monkeypatch: pytest.MonkeyPatch, start_in: Callable[[Path], None]
+) -> Iterator[Callable[..., Any]]:
     """Collect as the command does, in this process; gives the outcome and what was told."""
-    monkeypatch.chdir(lab.folder)
+    start_in(lab.folder)
     monkeypatch.setattr(waiting, "_LOOK_S", 0.1)
     Hailuo.clear_instance()
     Hailuo.instance().run_log = str(lab.log)
@@ -48,7 +49,7 @@ def collect(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
     Hailuo.clear_instance()
 
 
-def orphans(lab: Lab, *providers: str) -> list[str]:
+def orphans(lab: EngineFixture, *providers: str) -> list[str]:
     """Buy a clip of each provider and leave them, as a kernel that is shut down does."""
     engine = lab.engine()
     runs = [lab.place(engine, "a cat", each) for each in providers]
@@ -61,7 +62,7 @@ def orphans(lab: Lab, *providers: str) -> list[str]:
 
 
 def test_collect_brings_what_was_left_and_a_run_without_a_key_waits(
-    lab: Lab, collect: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, collect: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keyless, other = orphans(lab, "segmind", "aimlapi")
     states: list[State] = []
@@ -85,7 +86,7 @@ def test_collect_brings_what_was_left_and_a_run_without_a_key_waits(
     assert collect()[0] == waiting.Outcome([], []), "nothing is left"
 
 
-def test_watch_takes_what_is_left_later(lab: Lab, collect: Callable[..., Any]) -> None:
+def test_watch_takes_what_is_left_later(lab: EngineFixture, collect: Callable[..., Any]) -> None:
     seen: list[str] = []
     late: list[str] = []
 
@@ -102,12 +103,14 @@ def test_watch_takes_what_is_left_later(lab: Lab, collect: Callable[..., Any]) -
     assert seen == [*first, *late]
 
 
-def test_the_time_given_ends_it_and_the_run_stays(lab: Lab, collect: Callable[..., Any]) -> None:
+def test_the_time_given_ends_it_and_the_run_stays(
+    lab: EngineFixture, collect: Callable[..., Any]
+) -> None:
     lab.sim.fault("stuck")
     [run_id] = orphans(lab, "segmind")
     outcome, _ = collect(seconds=0.5)
     [problem] = outcome.problems
-    assert problem == f"Run {run_id}: It is not done in the time given, and stays in the log."
+    assert problem == f"Run {run_id}: Not finished within the time limit; it stays in the log."
     process.shut_down()
     with RunLog(lab.log) as log:
         assert [row.run_id for row in log.unfinished()] == [run_id]
@@ -122,12 +125,12 @@ def now() -> list[float]:
 
 
 @pytest.fixture
-def collector(lab: Lab, now: list[float]) -> Collector:
+def collector(lab: EngineFixture, now: list[float]) -> Collector:
     return Collector(lab.settings, lab.engine, folder=None, grace_s=10.0, clock=lambda: now[0])
 
 
 def test_a_left_run_is_its_kernels_for_a_moment(
-    lab: Lab, collector: Collector, now: list[float]
+    lab: EngineFixture, collector: Collector, now: list[float]
 ) -> None:
     [run_id] = orphans(lab, "segmind")
     engines = len(lab.engines)
@@ -140,7 +143,7 @@ def test_a_left_run_is_its_kernels_for_a_moment(
 
 
 def test_a_run_that_its_kernel_took_again_is_left_alone(
-    lab: Lab, collector: Collector, now: list[float]
+    lab: EngineFixture, collector: Collector, now: list[float]
 ) -> None:
     lab.sim.fault("seconds", seconds=3.0)
     [run_id] = orphans(lab, "segmind")
@@ -153,11 +156,12 @@ def test_a_run_that_its_kernel_took_again_is_left_alone(
 
 
 def test_a_refused_key_is_tried_once_and_another_one_within_a_minute(
-    lab: Lab, collector: Collector, now: list[float], monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, collector: Collector, now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shorten(monkeypatch, key_refused_for_s=0.0)
     [run_id] = orphans(lab, "segmind")
     collector.look()
-    lab.sim.fault("unauthorized", "status")
+    lab.sim.fault("unauthorized", "status", count=3)
     now[0] += 10
     [run] = collector.look()
     eventually(lambda: run.done)
@@ -173,7 +177,7 @@ def test_a_refused_key_is_tried_once_and_another_one_within_a_minute(
 
 
 def test_a_request_that_was_on_its_way_is_told_and_not_sent_again(
-    lab: Lab, collector: Collector, now: list[float], monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, collector: Collector, now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SEGMIND_API_KEY")  # no key is needed to say what became of it
     asked = lab.order().request
@@ -192,7 +196,7 @@ def test_a_request_that_was_on_its_way_is_told_and_not_sent_again(
 
 @pytest.fixture
 def keepers(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], server_extension.Keeper]]:
     monkeypatch.setattr(server_extension, "LOOK_S", 0.05)
     monkeypatch.setattr(server_extension, "GRACE_S", 0.1)
@@ -210,7 +214,7 @@ def keepers(
 
 
 def test_of_two_servers_each_run_goes_to_one(
-    lab: Lab,
+    lab: EngineFixture,
     keepers: Callable[[], server_extension.Keeper],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -222,7 +226,7 @@ def test_of_two_servers_each_run_goes_to_one(
         eventually(lambda: first.busy + second.busy == 0)
     assert len([each for each in lab.sim.requests if each.stage == "media"]) == 2
     assert lab.submits() == 2
-    taken = [line for line in caplog.messages if "the server goes on with it" in line]
+    taken = [line for line in caplog.messages if "the server continues it" in line]
     assert sorted(line.split()[1].rstrip(":") for line in taken) == sorted(ids)
     assert len(servers(lab.log)) == 2
     first.stop()
@@ -231,7 +235,7 @@ def test_of_two_servers_each_run_goes_to_one(
 
 
 def test_a_server_that_ends_leaves_its_run_for_the_next(
-    lab: Lab, keepers: Callable[[], server_extension.Keeper]
+    lab: EngineFixture, keepers: Callable[[], server_extension.Keeper]
 ) -> None:
     lab.sim.fault("seconds", seconds=4.0)
     [run_id] = orphans(lab, "segmind")
@@ -244,15 +248,16 @@ def test_a_server_that_ends_leaves_its_run_for_the_next(
 
 
 def test_a_dotenv_in_the_servers_folder_is_not_read(
-    lab: Lab,
+    lab: EngineFixture,
     keepers: Callable[[], server_extension.Keeper],
     monkeypatch: pytest.MonkeyPatch,
+    start_in: Callable[[Path], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "a.server")
     [run_id] = orphans(lab, "segmind")
     monkeypatch.delenv("SEGMIND_API_KEY")
-    monkeypatch.chdir(lab.folder)
+    start_in(lab.folder)
     (lab.folder / ".env").write_text(f"SEGMIND_API_KEY={KEYS['SEGMIND_API_KEY']}\n")
     keepers()
     eventually(lambda: any(WAITS_FOR_A_KEY in line for line in caplog.messages))
@@ -261,7 +266,7 @@ def test_a_dotenv_in_the_servers_folder_is_not_read(
 
 
 def test_a_damaged_log_is_told_once_and_does_not_end_the_looks(
-    lab: Lab,
+    lab: EngineFixture,
     keepers: Callable[[], server_extension.Keeper],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,

@@ -12,22 +12,20 @@ from typing import Any
 
 import pytest
 
-from hailuo_jupyter.engine import placing
-from hailuo_jupyter.engine.decide import Act
-from hailuo_jupyter.engine.order import Order
+from hailuo_jupyter.engine import engine as engines
+from hailuo_jupyter.engine.decide import Action
+from hailuo_jupyter.engine.submission import Submission
 from hailuo_jupyter.errors import NotBought
-from hailuo_jupyter.nbfile.prune import prune
-from hailuo_jupyter.nbfile.prune_plan import Filter, plan
+from hailuo_jupyter.ipynb.prune import PruneFilter, plan_prune, prune
 from hailuo_jupyter.record import Record
-
-from .conftest import Lab, script
+from tests.support.engine_fixture import EngineFixture, no_longer_kept, script
 
 
 def sidecar(run_id: str, folder: Path) -> Record:
     return Record.from_json((folder / f"{run_id}.json").read_bytes())
 
 
-def test_a_persons_words_reach_log_and_sidecar(lab: Lab) -> None:
+def test_a_persons_words_reach_log_and_sidecar(lab: EngineFixture) -> None:
     engine = lab.engine()
     run = lab.place(engine)
     run.rate(2)
@@ -52,13 +50,13 @@ def test_a_persons_words_reach_log_and_sidecar(lab: Lab) -> None:
     assert other.run(run.run_id).record.note is None
 
 
-def test_two_processes_and_many_threads_lose_nothing(lab: Lab) -> None:
+def test_two_processes_and_many_threads_lose_nothing(lab: EngineFixture) -> None:
     engine = lab.engine()
     run = lab.place(engine).wait(60)
     code = script(
         "import sys",
         "from hailuo_jupyter.engine import process",
-        "run = process.engine().run(sys.argv[1])",
+        "run = process.get_engine().run(sys.argv[1])",
         "print('ready', flush=True); sys.stdin.readline()",
         "for number in range(25): run.tag(f'theirs-{number}')",
     )
@@ -88,7 +86,7 @@ def test_two_processes_and_many_threads_lose_nothing(lab: Lab) -> None:
     assert sidecar(run.run_id, lab.clips).revision == row.revision
 
 
-def test_a_note_brings_no_deleted_folder_back(lab: Lab) -> None:
+def test_a_note_brings_no_deleted_folder_back(lab: EngineFixture) -> None:
     run = lab.place(lab.engine()).wait(60)
     for path in sorted(lab.clips.rglob("*"), reverse=True):
         path.unlink()
@@ -98,14 +96,14 @@ def test_a_note_brings_no_deleted_folder_back(lab: Lab) -> None:
     assert not lab.clips.exists()
 
 
-def test_a_clip_that_was_moved_with_its_notebook_is_shown(lab: Lab) -> None:
+def test_a_clip_that_was_moved_with_its_notebook_is_shown(lab: EngineFixture) -> None:
     run = lab.place(lab.engine()).wait(60)
     moved = lab.folder / "elsewhere" / "hailuo"
     moved.parent.mkdir()
     lab.clips.rename(moved)
     engine = lab.engine()
     (placed,) = lab.placed(engine, folder=moved)
-    assert (placed.act, placed.run) == (Act.SHOW, run)
+    assert (placed.action, placed.run) == (Action.SHOW, run)
     clip = moved / f"{run.run_id}.mp4"
     assert placed.run.clip == clip
     # Another file of its name is not its clip. The provider keeps that, so it is fetched again.
@@ -113,49 +111,49 @@ def test_a_clip_that_was_moved_with_its_notebook_is_shown(lab: Lab) -> None:
     clip = moved / clip.name
     clip.write_bytes(clip.read_bytes()[::-1])
     (placed,) = lab.placed(lab.engine(), folder=moved)
-    assert placed.act is Act.FETCH
+    assert placed.action is Action.FETCH
     assert placed.run.wait(60).clip != clip
     assert lab.submits() == 1
 
 
-def test_a_pruned_clip_is_not_bought_again_without_a_word(lab: Lab) -> None:
+def test_a_pruned_clip_is_not_bought_again_without_a_word(lab: EngineFixture) -> None:
     engine = lab.engine()
     run = lab.place(engine).wait(60)
-    found = plan(Filter(), engine.logs(), forget=False)
+    found = plan_prune(PruneFilter(), engine.logs(), forget=False)
     assert prune(found.candidates, forget=False).runs == 1
     assert list(lab.clips.glob("*.*")) == []
     # While the provider keeps it, the cell fetches it.
     (placed,) = lab.placed(lab.engine())
-    assert placed.act is Act.FETCH
+    assert placed.action is Action.FETCH
     placed.run.wait(60)
     assert placed.run.clip is not None
     assert placed.run.record.clip is not None
     assert placed.run.record.clip.deleted is None, "it is there again"
     # Later it refuses, says why, and names what buys.
-    prune(plan(Filter(), engine.logs(), forget=False).candidates, forget=False)
+    prune(plan_prune(PruneFilter(), engine.logs(), forget=False).candidates, forget=False)
     order = lab.order()
-    forgetful = replace(order, provider=replace(order.provider, retention_s=0.0))
-    with pytest.raises(NotBought, match="was deleted by 'jupyter hailuo prune' on 20") as caught:
-        engine.place(forgetful)
+    forgetful = no_longer_kept(order)
+    with pytest.raises(NotBought, match="'jupyter hailuo prune' deleted its clip on 20") as caught:
+        engine.submit(forgetful)
     assert run.run_id in caught.value.what
     assert "--new" in caught.value.todo
     assert lab.submits() == 1
 
 
-def test_a_rerun_is_bought_once_and_leaves_the_cells_own_take(lab: Lab) -> None:
+def test_a_rerun_is_bought_once_and_leaves_the_cells_own_take(lab: EngineFixture) -> None:
     engine = lab.engine()
     first = lab.place(engine).run_id
     again = replace(lab.order(), parent=first)
 
-    def serve(order: Order) -> list[tuple[bool, str]]:
-        return [(each.act is Act.BUY, each.run.run_id) for each in engine.place(order)]
+    def serve(order: Submission) -> list[tuple[bool, str]]:
+        return [(each.action is Action.BUY, each.run.run_id) for each in engine.submit(order)]
 
-    assert engine.lacks(again) == 1
+    assert engine.find_reusable(again).missing == 1
     ((bought, second),) = serve(again)
     assert bought
     assert second != first
     assert engine.row(second).record.parent == first
-    assert engine.lacks(again) == 0
+    assert engine.find_reusable(again).missing == 0
     assert serve(again) == [(False, second)]
     assert serve(lab.order()) == [(False, first)], "the cell shows its own take"
     # A rerun of the rerun is another one, and an ordinary cell counts them all.
@@ -164,22 +162,22 @@ def test_a_rerun_is_bought_once_and_leaves_the_cells_own_take(lab: Lab) -> None:
     assert serve(lab.order(count=3)) == [(False, each) for each in sorted((first, second, third))]
     ((bought, _),) = serve(replace(again, new=True))
     assert bought
-    for run in engine.runs_in_hand():
+    for run in engine.active_runs():
         run.wait(60)
     assert lab.submits() == 4
     # Where the cell's own clip is gone for good, the rerun's serves it, and nothing is bought.
     (lab.clips / f"{first}.mp4").unlink()
     order = lab.order()
-    order = replace(order, provider=replace(order.provider, retention_s=0.0))
+    order = no_longer_kept(order)
     ((bought, shown),) = serve(order)
     assert not bought
     assert shown != first
 
 
 def test_an_interrupt_does_not_part_what_is_bought_from_what_is_done_for_it(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    buy, heard = placing.buy, threading.Event()
+    reserve, heard = engines.reserve, threading.Event()
 
     def hear(*_: object) -> None:
         if not heard.is_set():
@@ -187,7 +185,7 @@ def test_an_interrupt_does_not_part_what_is_bought_from_what_is_done_for_it(
             raise KeyboardInterrupt
 
     def interrupted(*args: Any) -> Any:
-        found = buy(*args)
+        found = reserve(*args)
         # As the stop button does, right after the run was written down and before its life begins.
         # Again and again: Python hears of a signal only afterwards if it comes just before a wait.
         for _ in range(600):
@@ -196,11 +194,11 @@ def test_an_interrupt_does_not_part_what_is_bought_from_what_is_done_for_it(
                 return found
         raise AssertionError("the interrupt was not heard")
 
-    monkeypatch.setattr(placing, "buy", interrupted)
+    monkeypatch.setattr(engines, "reserve", interrupted)
     engine, before = lab.engine(), signal.signal(signal.SIGINT, hear)
     try:
         with pytest.raises(KeyboardInterrupt):
-            engine.place(lab.order())
+            engine.submit(lab.order())
     finally:
         signal.signal(signal.SIGINT, before)
     (row,) = engine.logs()[0].recent()

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from hailuo_jupyter.engine.decide import Act
+from hailuo_jupyter.engine.decide import Action
 from hailuo_jupyter.errors import NotBought
+from hailuo_jupyter.media import examine
 from hailuo_jupyter.states import State
-
-from .conftest import KEYS, Lab, ending, eventually
+from tests.support.engine_fixture import KEYS, EngineFixture, ending, eventually, no_longer_kept
 
 WIRES = [("segmind", None), ("aimlapi", "legacy"), ("aimlapi", "unified")]
 
 
 @pytest.mark.parametrize(("provider", "wire"), WIRES)
 def test_one_submit_gives_one_clip_with_its_record(
-    lab: Lab, provider: str, wire: str | None
+    lab: EngineFixture, provider: str, wire: str | None
 ) -> None:
     run = lab.place(lab.engine(), "a heron", provider, wire=wire)
     assert run.wait(60) is run
@@ -44,7 +44,7 @@ def test_one_submit_gives_one_clip_with_its_record(
         assert state in record.times
 
 
-def test_nothing_on_the_disk_shows_a_key_or_a_signature(lab: Lab, frame: Path) -> None:
+def test_nothing_on_the_disk_shows_a_key_or_a_signature(lab: EngineFixture, frame: Path) -> None:
     engine = lab.engine()
     runs = [lab.place(engine, "a cat", each, image=frame) for each in ("segmind", "aimlapi")]
     for run in runs:
@@ -57,7 +57,9 @@ def test_nothing_on_the_disk_shows_a_key_or_a_signature(lab: Lab, frame: Path) -
                 assert secret.encode() not in content, f"{secret} in {path.name}"
 
 
-def test_the_key_goes_to_the_provider_and_nowhere_else(make_lab: Callable[..., Lab]) -> None:
+def test_the_key_goes_to_the_provider_and_nowhere_else(
+    make_lab: Callable[..., EngineFixture],
+) -> None:
     lab = make_lab(media_elsewhere=True)
     engine = lab.engine()
     for provider in ("segmind", "aimlapi"):
@@ -73,7 +75,7 @@ def test_the_key_goes_to_the_provider_and_nowhere_else(make_lab: Callable[..., L
 
 
 @pytest.mark.parametrize("provider", ["segmind", "aimlapi"])
-def test_local_frames_arrive(lab: Lab, frame: Path, provider: str) -> None:
+def test_local_frames_arrive(lab: EngineFixture, frame: Path, provider: str) -> None:
     run = lab.place(lab.engine(), "a cat", provider, image=frame, last_image=frame)
     run.wait(60)
     (job,) = lab.sim.ledger
@@ -88,7 +90,7 @@ def test_local_frames_arrive(lab: Lab, frame: Path, provider: str) -> None:
     assert first.sha256 in json.dumps(run.record.body)
 
 
-def test_a_frames_address_is_sent_as_it_is(lab: Lab) -> None:
+def test_a_frames_address_is_sent_as_it_is(lab: EngineFixture) -> None:
     url = "https://pictures.example/cat.png?token=abc"
     run = lab.place(lab.engine(), "a cat", image=url)
     run.wait(60)
@@ -97,12 +99,12 @@ def test_a_frames_address_is_sent_as_it_is(lab: Lab) -> None:
     assert "abc" not in json.dumps(run.record.body)
 
 
-def test_text_to_video_does_not_buy_the_providers_sample_picture(lab: Lab) -> None:
+def test_text_to_video_does_not_buy_the_providers_sample_picture(lab: EngineFixture) -> None:
     lab.place(lab.engine()).wait(60)
     assert lab.sim.ledger[0].first_frame is None
 
 
-def test_options_arrive(lab: Lab) -> None:
+def test_options_arrive(lab: EngineFixture) -> None:
     wanted: list[tuple[str, dict[str, Any]]] = [
         ("segmind", {"mode": "pro"}),
         ("aimlapi", {"resolution": "1080P"}),
@@ -117,13 +119,13 @@ def test_options_arrive(lab: Lab) -> None:
         assert sum(options.items() <= body.items() for body in bodies) == 1
 
 
-def test_the_actual_cost_is_recorded_where_the_provider_tells(lab: Lab) -> None:
+def test_the_actual_cost_is_recorded_where_the_provider_tells(lab: EngineFixture) -> None:
     run = lab.place(lab.engine(), "a cat", "aimlapi", wire="unified")
     run.wait(60)
     assert run.record.cost.actual == pytest.approx(lab.sim.ledger.cost, abs=1e-6)
 
 
-def test_a_paid_call_goes_out_on_a_connection_of_its_own(lab: Lab) -> None:
+def test_a_paid_call_goes_out_on_a_connection_of_its_own(lab: EngineFixture) -> None:
     engine = lab.engine()
     for prompt in ("a cat", "a dog"):
         lab.place(engine, prompt).wait(60)
@@ -136,18 +138,18 @@ def test_a_paid_call_goes_out_on_a_connection_of_its_own(lab: Lab) -> None:
 # ── running a cell again ───────────────────────────────────────────────────────────────────────
 
 
-def test_asked_for_again_a_run_is_attached_to_and_later_shown(lab: Lab) -> None:
+def test_asked_for_again_a_run_is_attached_to_and_later_shown(lab: EngineFixture) -> None:
     engine = lab.engine()
     run = lab.place(engine)
     (again,) = lab.placed(engine)
-    assert (again.act, again.run) == (Act.ATTACH, run)
+    assert (again.action, again.run) == (Action.ATTACH, run)
     run.wait(60)
     (shown,) = lab.placed(engine)
-    assert (shown.act, shown.run) == (Act.SHOW, run)
+    assert (shown.action, shown.run) == (Action.SHOW, run)
     assert lab.submits() == 1
 
 
-def test_new_buys_another_one(lab: Lab) -> None:
+def test_new_buys_another_one(lab: EngineFixture) -> None:
     engine = lab.engine()
     first = lab.place(engine)
     second = lab.place(engine, new=True)
@@ -157,19 +159,19 @@ def test_new_buys_another_one(lab: Lab) -> None:
     assert len(lab.sim.ledger) == 2
 
 
-def test_of_a_count_only_what_is_missing_is_bought(lab: Lab) -> None:
+def test_of_a_count_only_what_is_missing_is_bought(lab: EngineFixture) -> None:
     engine = lab.engine()
     lab.place(engine).wait(60)
     placed = lab.placed(engine, count=3)
-    assert [each.act for each in placed] == [Act.SHOW, Act.BUY, Act.BUY]
+    assert [each.action for each in placed] == [Action.SHOW, Action.BUY, Action.BUY]
     for each in placed:
         each.run.wait(60)
-    assert [each.act for each in lab.placed(engine, count=3)] == [Act.SHOW] * 3
-    assert [each.act for each in lab.placed(engine)] == [Act.SHOW]
+    assert [each.action for each in lab.placed(engine, count=3)] == [Action.SHOW] * 3
+    assert [each.action for each in lab.placed(engine)] == [Action.SHOW]
     assert len(lab.sim.ledger) == 3
 
 
-def test_many_cells_at_once_buy_one_clip(lab: Lab) -> None:
+def test_many_cells_at_once_buy_one_clip(lab: EngineFixture) -> None:
     """Run All in two windows: deciding and writing down is one step."""
     engines = [lab.engine(), lab.engine()]
     with ThreadPoolExecutor(8) as pool:
@@ -182,7 +184,7 @@ def test_many_cells_at_once_buy_one_clip(lab: Lab) -> None:
 
 @pytest.mark.parametrize("provider", ["segmind", "aimlapi"])
 def test_a_deleted_clip_is_fetched_again_while_the_provider_keeps_it(
-    lab: Lab, provider: str
+    lab: EngineFixture, provider: str
 ) -> None:
     engine = lab.engine()
     run = lab.place(engine, "a cat", provider)
@@ -192,7 +194,7 @@ def test_a_deleted_clip_is_fetched_again_while_the_provider_keeps_it(
     run.clip.unlink()
     assert run.clip is None
     (again,) = lab.placed(engine, "a cat", provider)
-    assert (again.act, again.run) == (Act.FETCH, run)
+    assert (again.action, again.run) == (Action.FETCH, run)
     eventually(lambda: run.clip is not None)
     assert run.wait(60).status is State.COMPLETED
     assert run.clip is not None
@@ -200,7 +202,9 @@ def test_a_deleted_clip_is_fetched_again_while_the_provider_keeps_it(
     assert lab.submits() == 1
 
 
-def test_a_deleted_clip_that_the_provider_has_deleted_too_is_not_bought_again(lab: Lab) -> None:
+def test_a_deleted_clip_that_the_provider_has_deleted_too_is_not_bought_again(
+    lab: EngineFixture,
+) -> None:
     engine = lab.engine()
     run = lab.place(engine)
     run.wait(60)
@@ -208,12 +212,12 @@ def test_a_deleted_clip_that_the_provider_has_deleted_too_is_not_bought_again(la
     run.clip.unlink()
     order = lab.order()
     with pytest.raises(NotBought, match="no longer in its folder") as caught:
-        engine.place(replace(order, provider=replace(order.provider, retention_s=0.0)))
+        engine.submit(no_longer_kept(order))
     assert "--new" in caught.value.todo
     assert lab.submits() == 1
 
 
-def test_a_failed_run_is_sent_again_by_running_its_cell(lab: Lab) -> None:
+def test_a_failed_run_is_sent_again_by_running_its_cell(lab: EngineFixture) -> None:
     lab.sim.fault("job-fails")
     engine = lab.engine()
     assert ending(lab.place(engine)) is not None
@@ -221,10 +225,29 @@ def test_a_failed_run_is_sent_again_by_running_its_cell(lab: Lab) -> None:
     assert len(lab.sim.ledger) == 2
 
 
-def test_another_notebooks_run_is_not_this_ones(lab: Lab) -> None:
-    engine = lab.engine()
-    first = lab.place(engine)
-    order = lab.order()
-    elsewhere = order.origin.model_copy(update={"notebook_id": "another"})
-    (second,) = engine.place(replace(order, origin=elsewhere))
-    assert (second.act, second.run == first) == (Act.BUY, False)
+def test_another_notebooks_run_is_not_this_ones(lab: EngineFixture) -> None:
+    engine, order = lab.engine(), lab.order()
+    placed = []
+    for name in ("one", "another"):
+        (lab.folder / f"{name}.ipynb").touch()
+        changes = {"notebook_id": name, "notebook_path": f"{name}.ipynb"}
+        origin = order.origin.model_copy(update=changes)
+        placed += engine.submit(replace(order, origin=origin))
+    assert [each.action for each in placed] == [Action.BUY, Action.BUY]
+    assert placed[0].run != placed[1].run
+
+
+@pytest.mark.parametrize("provider", ["segmind", "aimlapi"])
+@pytest.mark.parametrize("result_as", ["file", "redirect"])
+def test_the_clip_itself_or_a_redirect_to_it_for_an_answer(
+    make_lab: Callable[..., EngineFixture], provider: str, result_as: str
+) -> None:
+    lab = make_lab(result_as=result_as, shrink=2, media_elsewhere=True)
+    run = lab.place(lab.engine(), provider=provider)
+    run.wait(60)
+    assert run.status is State.COMPLETED
+    assert examine(lab.clips / f"{run.run_id}.mp4").duration_s == pytest.approx(5.9, abs=0.5)
+    assert len(lab.sim.ledger) == 1
+    files = [each for each in lab.sim.requests if each.stage == "media"]
+    assert bool(files) == (result_as == "redirect")
+    assert not any(each.had_api_key or each.had_authorization for each in files)

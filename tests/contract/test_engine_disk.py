@@ -9,55 +9,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hailuo_jupyter import errors
+from hailuo_jupyter.catalogue.types import Provider
 from hailuo_jupyter.errors import ProviderDown
-from hailuo_jupyter.offer import Provider
 from hailuo_jupyter.providers.base import Dialect
 from hailuo_jupyter.states import State
-
-from .conftest import Lab, ending, eventually, script
+from tests.support.engine_fixture import EngineFixture, ending, eventually, fill, script
 
 posix = pytest.mark.skipif(os.name != "posix", reason="rights and limits are POSIX's")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 70 MB: room enough to begin with."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    made = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=70m", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if not made or made.returncode:
-        # Where everything is to be proved, nothing may be left out silently.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no right to mount a file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Fill a file system to the last byte."""
-    path = folder / "somebody's data"
-    with path.open("wb", buffering=0) as file:
-        size = 1 << 20
-        while size:
-            try:
-                file.write(b"\0" * size)
-            except OSError:
-                size //= 2
-    return path
-
-
 def test_a_clip_that_finds_no_room_is_fetched_when_there_is_some(
-    lab: Lab, small_disk: Path
+    lab: EngineFixture, small_disk: Path
 ) -> None:
     run = lab.place(lab.engine(), folder=small_disk)
     eventually(lambda: run.record.job.id)
@@ -74,25 +42,27 @@ def test_a_clip_that_finds_no_room_is_fetched_when_there_is_some(
     assert lab.submits() == 1
 
 
-def test_where_there_is_no_room_for_a_clip_nothing_is_bought(lab: Lab, small_disk: Path) -> None:
+def test_where_there_is_no_room_for_a_clip_nothing_is_bought(
+    lab: EngineFixture, small_disk: Path
+) -> None:
     fill(small_disk)
     with pytest.raises(errors.DiskFull) as caught:
         lab.place(lab.engine(), folder=small_disk)
-    assert "nothing was paid" in caught.value.money
+    assert "no charge" in caught.value.money
     assert "--output" in caught.value.todo
     assert not lab.sim.requests
 
 
-def test_a_folder_that_is_a_file_is_refused_before_anything_is_bought(lab: Lab) -> None:
+def test_a_folder_that_is_a_file_is_refused_before_anything_is_bought(lab: EngineFixture) -> None:
     lab.clips.write_text("in the way")
     with pytest.raises(errors.DiskError) as caught:
         lab.place(lab.engine())
-    assert "nothing was paid" in caught.value.money
+    assert "no charge" in caught.value.money
     assert caught.value.todo
     assert not lab.sim.requests
 
 
-def test_a_folder_that_goes_away_meanwhile_costs_no_clip(lab: Lab) -> None:
+def test_a_folder_that_goes_away_meanwhile_costs_no_clip(lab: EngineFixture) -> None:
     lab.sim.fault("seconds", seconds=1.0)
     run = lab.place(lab.engine())
     sidecar = lab.clips / f"{run.run_id}.json"
@@ -109,8 +79,13 @@ def test_a_folder_that_goes_away_meanwhile_costs_no_clip(lab: Lab) -> None:
 # Root writes anywhere, so this is tried as nobody, in a process of its own.
 AS_NOBODY = """
 import os, sys
+from pathlib import Path
 import hailuo_jupyter.kernel.generate, hailuo_jupyter.providers.http  # nobody may read these later
+from hailuo_jupyter.runlog.log import RunLog
 hailuo_jupyter.kernel.generate.catalogue.providers()
+path = Path(os.environ["HAILUO_RUN_LOG"])
+RunLog(path).close()
+os.chown(path, 65534, 65534)
 os.setgid(65534); os.setuid(65534)
 try:
     h.generate("a heron", "segmind", output=sys.argv[1])
@@ -121,7 +96,7 @@ except h.HailuoError as error:
 
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root is nobody")
-def test_a_folder_of_somebody_else_is_refused_before_anything_is_bought(lab: Lab) -> None:
+def test_a_folder_of_somebody_else_is_refused_before_anything_is_bought(lab: EngineFixture) -> None:
     theirs = lab.folder / "theirs"
     theirs.mkdir(mode=0o755)
     mine = lab.folder / "mine"
@@ -140,12 +115,12 @@ def test_a_folder_of_somebody_else_is_refused_before_anything_is_bought(lab: Lab
         env={**os.environ, "HAILUO_RUN_LOG": str(mine / "runs.sqlite3"), "HOME": str(mine)},
     )
     assert done.stdout.startswith("FolderNotWritable |"), done.stdout + done.stderr
-    assert "nothing was paid" in done.stdout
+    assert "no charge" in done.stdout
     assert not lab.sim.requests
 
 
 @pytest.fixture
-def locked(lab: Lab) -> Callable[[], sqlite3.Connection]:
+def locked(lab: EngineFixture) -> Callable[[], sqlite3.Connection]:
     """Keep the run log to oneself, as a stopped process on a slow disk does."""
 
     def lock() -> sqlite3.Connection:
@@ -158,15 +133,16 @@ def locked(lab: Lab) -> Callable[[], sqlite3.Connection]:
 
 
 def test_a_job_that_is_bought_while_the_log_is_locked_is_not_lost(
-    lab: Lab, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hailuo_jupyter.runlog.connection.BUSY_TIMEOUT_S", 0.2)
-    lab.sim.fault("delay", "submit", seconds=0.6)
-    run = lab.place(lab.engine())
+    lab.sim.fault("delay", "submit", seconds=3.0)
+    engine = lab.engine()
+    run = lab.place(engine)
     eventually(lambda: len(lab.sim.ledger) == 1)
     holder = locked()
-    time.sleep(2)  # the answer has come, and several tries to write it down have failed
-    assert run.record.job.id is None
+    time.sleep(5)  # the answer has come, and several tries to write it down have failed
+    assert engine.logs()[0].get(run.run_id).job_id is None
     holder.execute("ROLLBACK")
     holder.close()
     assert run.wait(60).clip is not None
@@ -182,7 +158,7 @@ def test_a_job_that_is_bought_while_the_log_is_locked_is_not_lost(
     ],
 )
 def test_what_became_of_a_call_is_not_forgotten_while_the_log_is_locked(
-    lab: Lab,
+    lab: EngineFixture,
     locked: Callable[[], sqlite3.Connection],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -204,11 +180,11 @@ def test_what_became_of_a_call_is_not_forgotten_while_the_log_is_locked(
 
 
 def test_who_waits_for_a_run_that_cannot_even_be_given_up_is_let_go(
-    lab: Lab, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hailuo_jupyter.runlog.connection.BUSY_TIMEOUT_S", 0.2)
     engine, order, go_on = lab.engine(), lab.order(), threading.Event()
-    there = engine.wires.dialect(order.provider)
+    there = engine.providers.dialect(order.provider)
 
     def dialect(_provider: Provider) -> Dialect:
         if threading.current_thread() is threading.main_thread():
@@ -216,13 +192,13 @@ def test_who_waits_for_a_run_that_cannot_even_be_given_up_is_let_go(
         go_on.wait(30)
         raise ProviderDown("The simulator does not start.")
 
-    monkeypatch.setattr(engine.wires, "dialect", dialect)
-    (placed,) = engine.place(order)
+    monkeypatch.setattr(engine.providers, "dialect", dialect)
+    (placed,) = engine.submit(order)
     assert not placed.run.done
     holder = locked()
     go_on.set()
     eventually(lambda: placed.run.done)
-    assert engine.runs_in_hand() == []
+    assert engine.active_runs() == []
     holder.execute("ROLLBACK")
     holder.close()
     assert engine.row(placed.run.run_id).owner is not None
@@ -233,7 +209,7 @@ def test_who_waits_for_a_run_that_cannot_even_be_given_up_is_let_go(
 
 
 def test_a_log_that_is_locked_while_a_job_is_watched_stops_nothing(
-    lab: Lab, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, locked: Callable[[], sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hailuo_jupyter.runlog.connection.BUSY_TIMEOUT_S", 0.2)
     run = lab.place(lab.engine())

@@ -13,16 +13,14 @@ from pathlib import Path
 import pytest
 
 from hailuo_jupyter import errors
+from hailuo_jupyter.engine.clock import Clock
 from hailuo_jupyter.engine.engine import Engine
-from hailuo_jupyter.engine.pace import Clock
 from hailuo_jupyter.kernel.generate import output_folder
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
+from tests.support.engine_fixture import EngineFixture, ending, eventually, fill, script
 
-from .conftest import Lab, ending, eventually, script
-from .test_engine_disk import fill, posix, small_disk
-
-__all__ = ["small_disk"]
+posix = pytest.mark.skipif(os.name != "posix", reason="rights and limits are POSIX's")
 
 
 def remount(folder: Path, how: str) -> None:
@@ -32,7 +30,9 @@ def remount(folder: Path, how: str) -> None:
 # ── no room, no writing ────────────────────────────────────────────────────────────────────────
 
 
-def test_a_folder_that_becomes_read_only_costs_no_clip(lab: Lab, small_disk: Path) -> None:
+def test_a_folder_that_becomes_read_only_costs_no_clip(
+    lab: EngineFixture, small_disk: Path
+) -> None:
     lab.sim.fault("seconds", seconds=1.0)
     run = lab.place(lab.engine(), folder=small_disk)
     eventually((small_disk / f"{run.run_id}.json").exists)
@@ -48,7 +48,7 @@ def test_a_folder_that_becomes_read_only_costs_no_clip(lab: Lab, small_disk: Pat
     assert lab.submits() == 1
 
 
-def test_resume_tries_at_once_what_waits_for_the_disk(lab: Lab, small_disk: Path) -> None:
+def test_resume_tries_at_once_what_waits_for_the_disk(lab: EngineFixture, small_disk: Path) -> None:
     """The words of a full disk promise it."""
     asleep: list[str] = []
 
@@ -65,7 +65,7 @@ def test_resume_tries_at_once_what_waits_for_the_disk(lab: Lab, small_disk: Path
     data = fill(small_disk)
     error = ending(run)
     assert isinstance(error, errors.DiskFull)
-    assert "at once by '%hailuo resume'" in error.todo
+    assert "at once with '%hailuo resume'" in error.todo
     eventually(lambda: run.run_id in asleep)
     data.unlink()
     assert engine.resume() == [run]
@@ -73,7 +73,7 @@ def test_resume_tries_at_once_what_waits_for_the_disk(lab: Lab, small_disk: Path
 
 
 def test_a_log_without_room_takes_the_jobs_id_when_there_is_some(
-    lab: Lab, small_disk: Path, caplog: pytest.LogCaptureFixture
+    lab: EngineFixture, small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = Hailuo(run_log=str(small_disk / "runs.sqlite3"))
     engine = Engine(settings)
@@ -92,7 +92,7 @@ def test_a_log_without_room_takes_the_jobs_id_when_there_is_some(
     engine.stop()
 
 
-def test_a_log_without_room_lets_nothing_be_sent(lab: Lab, small_disk: Path) -> None:
+def test_a_log_without_room_lets_nothing_be_sent(lab: EngineFixture, small_disk: Path) -> None:
     fill(small_disk)
     engine = Engine(Hailuo(run_log=str(small_disk / "log" / "runs.sqlite3")))
     lab.engines.append(engine)
@@ -103,7 +103,7 @@ def test_a_log_without_room_lets_nothing_be_sent(lab: Lab, small_disk: Path) -> 
     assert not lab.sim.requests
 
 
-def test_a_folder_that_is_deleted_meanwhile_is_made_again(lab: Lab) -> None:
+def test_a_folder_that_is_deleted_meanwhile_is_made_again(lab: EngineFixture) -> None:
     lab.sim.fault("seconds", seconds=1.0)
     run = lab.place(lab.engine())
     eventually((lab.clips / f"{run.run_id}.json").exists)
@@ -128,7 +128,7 @@ print("run", run.status.value if "run" in globals() else None, flush=True)
 """
 
 
-def unsynced(lab: Lab, failing: str, frame: str = "") -> str:
+def unsynced(lab: EngineFixture, failing: str, frame: str = "") -> str:
     """Run a script whose disk fails so, and give what it says."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not here")
@@ -147,7 +147,7 @@ def unsynced(lab: Lab, failing: str, frame: str = "") -> str:
 
 
 @posix
-def test_where_the_log_cannot_be_synced_nothing_is_sent(lab: Lab) -> None:
+def test_where_the_log_cannot_be_synced_nothing_is_sent(lab: EngineFixture) -> None:
     said = unsynced(lab, "fdatasync,fsync:error=EIO")
     assert "run None" in said
     assert said.startswith(("RunLogError |", "DiskError |", "DiskFull |"))
@@ -155,16 +155,18 @@ def test_where_the_log_cannot_be_synced_nothing_is_sent(lab: Lab) -> None:
 
 
 @posix
-def test_where_a_frame_cannot_be_synced_nothing_is_sent(lab: Lab, frame: Path) -> None:
+def test_where_a_frame_cannot_be_synced_nothing_is_sent(lab: EngineFixture, frame: Path) -> None:
     said = unsynced(lab, "fsync:error=EIO", str(frame))
-    assert "nothing was paid" in said
+    assert "no charge" in said
     assert "run None" in said
     assert not lab.sim.requests
     assert not list((lab.folder / "clips").rglob("*.png")), "no half frame stays"
 
 
 @posix
-def test_a_clip_that_cannot_be_synced_is_paid_for_and_stays_at_the_provider(lab: Lab) -> None:
+def test_a_clip_that_cannot_be_synced_is_paid_for_and_stays_at_the_provider(
+    lab: EngineFixture,
+) -> None:
     said = unsynced(lab, "fsync:error=EIO")
     assert said.startswith("DiskError |")
     assert "paid for" in said
@@ -177,13 +179,16 @@ def test_a_clip_that_cannot_be_synced_is_paid_for_and_stays_at_the_provider(lab:
 # ── one folder, many names ─────────────────────────────────────────────────────────────────────
 
 
-def test_two_notebooks_share_an_output_folder(lab: Lab, frame: Path) -> None:
+def test_two_notebooks_share_an_output_folder(lab: EngineFixture, frame: Path) -> None:
     engines = [lab.engine(), lab.engine()]
     runs = []
     for number, engine in enumerate(engines):
         order = lab.order(image=frame)
-        origin = order.origin.model_copy(update={"notebook_id": f"notebook-{number}"})
-        runs.append(engine.place(replace(order, origin=origin))[0].run)
+        name = f"{number}.ipynb"
+        (lab.folder / name).touch()
+        changes = {"notebook_id": f"notebook-{number}", "notebook_path": name}
+        origin = order.origin.model_copy(update=changes)
+        runs.append(engine.submit(replace(order, origin=origin))[0].run)
     for run in runs:
         assert run.wait(60).clip is not None
     assert len(list(lab.clips.glob("*.mp4"))) == len(list(lab.clips.glob("*.json"))) == 2
@@ -193,15 +198,18 @@ def test_two_notebooks_share_an_output_folder(lab: Lab, frame: Path) -> None:
 
 NAMES = (
     "my clips", "Grüße aus Köln", "🎬 takes", "a'b\"c", "$(touch x)", "-rf", "...", "x" * 255,
-    "one/two/../three", "./here/", "x~tilde", "C:\\temp",
+    "one/two/../three", "./here/", "x~tilde",
 )  # fmt: skip
 
 
-def test_all_that_is_written_lies_in_the_folder_that_was_named(lab: Lab) -> None:
+def test_all_that_is_written_lies_in_the_folder_that_was_named(
+    lab: EngineFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, runs = lab.engine(), {}
     for number, name in enumerate(NAMES):
         notebook = lab.folder / f"notebook{number}"
         notebook.mkdir()
+        monkeypatch.chdir(notebook)
         folder = output_folder(lab.settings, name, notebook)
         assert folder.is_relative_to(notebook.resolve())
         run = lab.place(engine, f"../../etc/passwd {number}", folder=folder)
@@ -214,19 +222,29 @@ def test_all_that_is_written_lies_in_the_folder_that_was_named(lab: Lab) -> None
     assert top == {lab.log.parent.name, *(notebook.name for notebook in runs)}
 
 
-def test_a_path_that_a_person_names_is_where_it_is_written(lab: Lab, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    assert output_folder(lab.settings, elsewhere, lab.folder) == elsewhere
-    assert output_folder(lab.settings, "../up", lab.folder / "notebook") == lab.folder / "up"
+def test_a_path_that_a_person_names_is_where_it_is_written(
+    lab: EngineFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, notebook, sub = (tmp_path / each for each in ("elsewhere", "notebook", "sub"))
+    sub.mkdir()
+    monkeypatch.chdir(sub)
+    assert output_folder(lab.settings, elsewhere, notebook) == elsewhere
+    assert output_folder(lab.settings, "../up", notebook) == tmp_path / "up"
+    # The setting's is no path that the cell has written, so `%cd` does not move it.
+    assert output_folder(lab.settings, None, notebook) == notebook / "hailuo"
+    sub.rmdir()
+    assert output_folder(lab.settings, "up", notebook).name == "up"
 
 
 @pytest.mark.parametrize(
     "name", ["a\0b", "~nobody-of-this-name", "x" * 256, "é" * 128, "x/" * 3000]
 )
-def test_a_name_that_no_disk_takes_is_refused_before_anything_is_sent(lab: Lab, name: str) -> None:
+def test_a_name_that_no_disk_takes_is_refused_before_anything_is_sent(
+    lab: EngineFixture, name: str
+) -> None:
     engine = lab.engine()
     with pytest.raises(errors.HailuoError) as caught:
         lab.place(engine, folder=output_folder(lab.settings, name, lab.folder))
-    assert "nothing was paid" in caught.value.money.lower()
+    assert "no charge" in caught.value.money.lower()
     assert len(str(caught.value)) < 600
     assert not lab.sim.requests

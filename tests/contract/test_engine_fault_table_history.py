@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from hailuo_jupyter.record import Record
-from hailuo_jupyter.simulator import Simulator
+from tests.simulator import Simulator
+from tests.support.engine_fixture import eventually, options
+from tests.support.fault_outcomes import DONE, REJECTED
+from tests.support.fault_runner import FaultRunner, Scenario, roads
+from tests.support.fault_table import LACKS, TROUBLES
 
-from .conftest import eventually, options
-from .fault_lab import FaultLab, Scenario, roads
-from .fault_outcomes import DONE, REJECTED
-from .fault_table import LACKS, TROUBLES
+# All scenarios run in the first test's fixture, which takes minutes on a slow machine.
+pytestmark = pytest.mark.timeout(1800)
 
 #: Seconds of a run's own clock by which its history was looked at four times.
 _FOUR_LOOKS_S = 700.0
@@ -47,27 +49,30 @@ def ended(
         shrink=16,
         segmind_seconds=0.0,
         aimlapi_6s_seconds=0.0,
+        fal_seconds=0.0,
+        replicate_seconds=0.0,
+        runware_seconds=0.0,
+        minimax_seconds=0.0,
         history_delay=0.0,
     )
     with pytest.MonkeyPatch.context() as patch, Simulator(choices) as sim, roads(patch) as led:
         folder = tmp_path_factory.mktemp("history")
-        lab = FaultLab(sim, folder, folder / "none.png", led)
+        lab = FaultRunner(sim, folder, folder / "none.png", led)
 
         def run(scenario: Scenario) -> Record:
             with lab.settling(scenario) as engine:
                 run = engine.run(scenario.run_id)
-                # Its clock runs on while an answer is on its way, so time says nothing of an end.
                 if scenario.expected is DONE:
-                    eventually(lambda: run.status in DONE.states, 90)
+                    eventually(lambda: run.status in DONE.states, 900)
                 else:
-                    eventually(lambda: scenario.passed > _FOUR_LOOKS_S, 90)
+                    eventually(lambda: scenario.passed > _FOUR_LOOKS_S, 900)
                 return run.record
 
         with ThreadPoolExecutor(6) as pool:
             records = dict(
                 zip([s.number for s in SCENARIOS], pool.map(run, SCENARIOS), strict=True)
             )
-        yield records, Counter(job.body["prompt"] for job in sim.ledger)
+        yield records, Counter(job.prompt for job in sim.ledger)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

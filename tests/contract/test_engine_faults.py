@@ -15,15 +15,14 @@ from typing import Any
 
 import pytest
 
+from hailuo_jupyter.engine.eta import DurationEstimate
 from hailuo_jupyter.engine.run import Run
-from hailuo_jupyter.engine.timing import Timing
 from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.settings import Hailuo
-from hailuo_jupyter.simulator import Simulator
-from hailuo_jupyter.simulator.fault_list import FAULTS, Effect
 from hailuo_jupyter.states import State
-
-from .conftest import KEYS, Lab, ending, options
+from tests.simulator import Simulator
+from tests.simulator.fault_list import FAULTS, Effect
+from tests.support.engine_fixture import KEYS, EngineFixture, ending, options, shorten
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ CASES: list[Case] = [
 ]
 
 
-def _applied(lab: Lab) -> Counter[str]:
+def _applied(lab: EngineFixture) -> Counter[str]:
     return Counter(name for each in lab.sim.requests for name in each.faults)
 
 
@@ -87,18 +86,18 @@ class Outcome:
 @pytest.fixture(scope="module")
 def world(
     tmp_path_factory: pytest.TempPathFactory, clip_cache: Path
-) -> Iterator[tuple[Lab, dict[str, Outcome]]]:
+) -> Iterator[tuple[EngineFixture, dict[str, Outcome]]]:
     folder = tmp_path_factory.mktemp("faults")
     log = folder / "log" / "runs.sqlite3"
     with (
         pytest.MonkeyPatch.context() as patch,
         Simulator(options(clip_cache, render_threads=1, min_polls=2)) as sim,
     ):
-        patch.setattr("hailuo_jupyter.engine.life.timing_of", lambda *_: Timing(1.5, 0.3))
+        shorten(patch, expected_duration=DurationEstimate(1.5, 0.3))
         for name, value in {**KEYS, **sim.environment(), "HAILUO_LOOPBACK_ONLY": "1"}.items():
             patch.setenv(name, value)
         limits = {"segmind": 1_000_000, "aimlapi": 1_000_000}
-        lab = Lab(sim, folder, log, Hailuo(run_log=str(log), requests_per_minute=limits))
+        lab = EngineFixture(sim, folder, log, Hailuo(run_log=str(log), requests_per_minute=limits))
         for each in CASES:
             for name, stage, count, details in each.faults:
                 sim.fault(name, stage, count, prompt=each.prompt, **details)
@@ -113,7 +112,7 @@ def world(
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.prompt.strip("[]"))
 def test_a_fault_costs_time_and_never_the_clip(
-    world: tuple[Lab, dict[str, Outcome]], each: Case
+    world: tuple[EngineFixture, dict[str, Outcome]], each: Case
 ) -> None:
     lab, outcomes = world
     run, error = outcomes[each.prompt].run, outcomes[each.prompt].error
@@ -125,20 +124,22 @@ def test_a_fault_costs_time_and_never_the_clip(
     assert len(jobs) == 1, "bought once"
 
 
-def test_every_fault_was_really_met(world: tuple[Lab, dict[str, Outcome]]) -> None:
+def test_every_fault_was_really_met(world: tuple[EngineFixture, dict[str, Outcome]]) -> None:
     lab, _ = world
     jobs = {name for name, kind in FAULTS.items() if kind.effect is Effect.JOB}
     wanted = {name for each in CASES for name, *_ in each.faults} - jobs
     assert wanted <= set(_applied(lab))
 
 
-def test_nothing_is_left_of_broken_downloads(world: tuple[Lab, dict[str, Outcome]]) -> None:
+def test_nothing_is_left_of_broken_downloads(
+    world: tuple[EngineFixture, dict[str, Outcome]],
+) -> None:
     lab, _ = world
     assert not lab.leftovers()
     assert len(list(lab.clips.glob("*.mp4"))) == len(CASES)
 
 
-def test_no_key_went_to_another_host(world: tuple[Lab, dict[str, Outcome]]) -> None:
+def test_no_key_went_to_another_host(world: tuple[EngineFixture, dict[str, Outcome]]) -> None:
     lab, _ = world
     ours = lab.sim.url.removeprefix("http://")
     strangers = [each for each in lab.sim.requests if each.host != ours]

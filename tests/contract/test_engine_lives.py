@@ -6,15 +6,14 @@ import pytest
 
 from hailuo_jupyter.engine.process import shut_down
 from hailuo_jupyter.errors import RunLogError
-from hailuo_jupyter.kernel.commands import running
-from hailuo_jupyter.kernel.options import read
+from hailuo_jupyter.kernel.commands import control
+from hailuo_jupyter.kernel.magic_args import parse_line
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.settings import Hailuo
+from tests.support.engine_fixture import EngineFixture, eventually
 
-from .conftest import Lab, eventually
 
-
-def as_a_newer_version_wrote_it(lab: Lab, run_id: str) -> Row:
+def as_a_newer_version_wrote_it(lab: EngineFixture, run_id: str) -> Row:
     """Have the log hold a run in a form that is not known yet; its process is dead."""
     with RunLog(lab.log) as log:
         with log.exclusive() as connection:
@@ -28,7 +27,7 @@ def as_a_newer_version_wrote_it(lab: Lab, run_id: str) -> Row:
 
 
 def test_what_a_newer_version_wrote_is_left_alone_and_keeps_nobody(
-    lab: Lab, caplog: pytest.LogCaptureFixture
+    lab: EngineFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = lab.engine()
     runs = [lab.place(first, f"cat {number}") for number in range(3)]
@@ -38,7 +37,7 @@ def test_what_a_newer_version_wrote_is_left_alone_and_keeps_nobody(
     before = as_a_newer_version_wrote_it(lab, newer)
     second = lab.engine()
     assert [run.run_id for run in second.resume()] == [runs[0].run_id, runs[2].run_id]
-    assert second.left_alone == (newer,)
+    assert [*second.unreadable_runs] == [newer]
     for run in (runs[0], runs[2]):
         assert second.run(run.run_id).wait(30).clip is not None
     # Who waits for it is told, and no later look says it all again.
@@ -48,32 +47,32 @@ def test_what_a_newer_version_wrote_is_left_alone_and_keeps_nobody(
     second.resume()
     (told,) = [each for each in caplog.messages if newer in each]
     assert told == (
-        f"Run {newer} was written by a newer version of hailuo-jupyter. It is left alone. "
+        f"Run {newer} was written by a newer version of hailuo-jupyter. Skipped. "
         "Install the newest version."
     )
     assert second.logs()[0].get(newer) == before
 
 
 def test_a_life_that_has_let_its_run_go_keeps_nobody_from_it(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = lab.engine()
     run = lab.place(engine)
     eventually(lambda: run.record.job.id)
-    lives = engine._lives
-    desk = engine._desks.of("segmind")
-    before = lives._going[run.run_id]
+    lives = engine._supervisor
+    desk = engine._logs.of("segmind")
+    before = lives._active[run.run_id]
     # As between the last commit of a life and its end: the log has nobody, the life is not done.
     desk.log.release(run.run_id, desk.owner.id)
-    assert lives.in_hand(run.run_id)
-    assert lives.take_over([desk.log.get(run.run_id)], desk) == [run.run_id]
-    assert lives._going[run.run_id] is not before
+    assert lives.is_active(run.run_id)
+    assert lives.claim([desk.log.get(run.run_id)], desk) == [run.run_id]
+    assert lives._active[run.run_id] is not before
     assert desk.log.get(run.run_id).owner == desk.owner.id
     assert run.wait(60).clip is not None
 
 
 def test_a_run_of_an_unknown_provider_is_left_alone_and_keeps_nobody(
-    lab: Lab, caplog: pytest.LogCaptureFixture
+    lab: EngineFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = lab.engine()
     runs = [lab.place(first, f"dog {number}") for number in range(2)]
@@ -81,18 +80,18 @@ def test_a_run_of_an_unknown_provider_is_left_alone_and_keeps_nobody(
     first.stop()
     with RunLog(lab.log) as log, log.exclusive() as connection:
         connection.execute(
-            "UPDATE runs SET provider = 'replicate', "
-            "record_json = json_set(record_json, '$.provider', 'replicate') WHERE run_id = ?",
+            "UPDATE runs SET provider = 'nobody', "
+            "record_json = json_set(record_json, '$.provider', 'nobody') WHERE run_id = ?",
             (runs[0].run_id,),
         )
     second = lab.engine()
     assert [run.run_id for run in second.resume()] == [runs[1].run_id]
     assert second.run(runs[1].run_id).wait(60).clip is not None
-    assert second.left_alone == (runs[0].run_id,)
-    assert any("a provider that this version does not know" in each for each in caplog.messages)
+    assert [*second.unreadable_runs] == [runs[0].run_id]
+    assert any("a provider that this version does not support" in each for each in caplog.messages)
 
 
-def test_a_cell_whose_run_a_newer_version_wrote_buys_nothing(lab: Lab) -> None:
+def test_a_cell_whose_run_a_newer_version_wrote_buys_nothing(lab: EngineFixture) -> None:
     first = lab.engine()
     run = lab.place(first)
     eventually(lambda: run.record.job.id)
@@ -104,7 +103,7 @@ def test_a_cell_whose_run_a_newer_version_wrote_buys_nothing(lab: Lab) -> None:
 
 
 def test_who_resumes_is_told_what_a_newer_version_wrote(
-    lab: Lab, capsys: pytest.CaptureFixture[str]
+    lab: EngineFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = lab.engine()
     run = lab.place(first)
@@ -114,29 +113,28 @@ def test_who_resumes_is_told_what_a_newer_version_wrote(
     Hailuo.clear_instance()
     Hailuo.instance().run_log = str(lab.log)
     try:
-        running.DO["resume"](read([], ()), None)
+        control.DO["resume"](parse_line([], ()), None)
     finally:
         shut_down()
         Hailuo.clear_instance()
     assert capsys.readouterr().out == (
-        "1 run(s) are left alone, since a newer version of hailuo-jupyter wrote them: "
-        f"{run.run_id}. Install the newest version to go on with them.\n"
-        "Nothing waits to be watched or fetched.\n"
+        f"Run {run.run_id} was written by a newer version of hailuo-jupyter. Skipped. "
+        "Install the newest version.\n"
     )
 
 
-def test_a_life_that_has_ended_leaves_nothing_behind(lab: Lab) -> None:
+def test_a_life_that_has_ended_leaves_nothing_behind(lab: EngineFixture) -> None:
     engine = lab.engine()
-    lives = engine._lives
+    lives = engine._supervisor
     run = lab.place(engine)
-    assert engine.runs_in_hand() == [run]
+    assert engine.active_runs() == [run]
     run.wait(30)
-    eventually(lambda: not lives._going)
-    assert (lives._tasks, lives._hands, lives._kept) == ({}, {}, set())
-    assert engine.runs_in_hand() == []
+    eventually(lambda: not lives._active)
+    assert (lives._asyncio_tasks, lives._run_tasks, lives._unreleased) == ({}, {}, set())
+    assert engine.active_runs() == []
     assert run.done
     # It begins anew where the clip was deleted, and leaves again.
     (lab.clips / f"{run.run_id}.mp4").unlink()
     assert lab.place(engine) == run
     assert run.wait(30).clip is not None
-    eventually(lambda: not lives._going)
+    eventually(lambda: not lives._active)

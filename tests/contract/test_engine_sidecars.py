@@ -11,19 +11,18 @@ import pytest
 
 from hailuo_jupyter.record import Record
 from hailuo_jupyter.runlog import Row, RunLog
-
-from .conftest import Lab, eventually
+from tests.support.engine_fixture import EngineFixture, eventually
 
 pytestmark = pytest.mark.usefixtures("histories_soon")
 
 
 @pytest.fixture
-def lab(make_lab: Callable[..., Lab]) -> Lab:
+def lab(make_lab: Callable[..., EngineFixture]) -> EngineFixture:
     return make_lab(history_delay=0.3, segmind_seconds=0.1, aimlapi_6s_seconds=0.1)
 
 
 def test_a_cost_is_written_beside_the_clip_also_where_the_engine_is_stopped_meanwhile(
-    lab: Lab,
+    lab: EngineFixture,
 ) -> None:
     engine = lab.engine()
     lab.sim.fault("history-missing", count=None)
@@ -51,7 +50,7 @@ def test_a_cost_is_written_beside_the_clip_also_where_the_engine_is_stopped_mean
 
 
 def test_what_a_killed_process_left_unwritten_beside_a_clip_is_written_by_the_next(
-    lab: Lab,
+    lab: EngineFixture,
 ) -> None:
     first = lab.engine()
     runs = [lab.place(first, prompt) for prompt in ("a cat", "a dog")]

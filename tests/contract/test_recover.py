@@ -13,24 +13,26 @@ from typing import Any
 
 import pytest
 
-from hailuo_jupyter.cli import waiting
+from hailuo_jupyter.cli import wait as waiting
 from hailuo_jupyter.engine import process
-from hailuo_jupyter.engine.decide import Act
-from hailuo_jupyter.engine.recover import recover
-from hailuo_jupyter.errors import NotebookError
-from hailuo_jupyter.nbfile.importing import import_runs
+from hailuo_jupyter.engine.decide import Action
+from hailuo_jupyter.engine.engine import Engine
+from hailuo_jupyter.engine.notebook_scope import Scope
+from hailuo_jupyter.engine.recovery import Sidecars, recover
+from hailuo_jupyter.engine.submission import Submission
+from hailuo_jupyter.errors import NotBought, NotebookError
+from hailuo_jupyter.ipynb.import_runs import import_runs
 from hailuo_jupyter.record import Record, prepare
-from hailuo_jupyter.record_file import write_sidecar
+from hailuo_jupyter.record.sidecar import write_sidecar
 from hailuo_jupyter.runlog import Owner, RunLog
-from hailuo_jupyter.runlog.imports import Adopted
+from hailuo_jupyter.runlog.adopt import Adopted
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
-
-from .conftest import Lab, eventually
+from tests.support.engine_fixture import EngineFixture, eventually
 
 
 @pytest.fixture
-def bought(lab: Lab) -> Record:
+def bought(lab: EngineFixture) -> Record:
     """A completed run whose log is gone, as after a move to a new machine."""
     engine = lab.engine()
     run = lab.place(engine).wait(60)
@@ -41,7 +43,7 @@ def bought(lab: Lab) -> Record:
 
 
 @pytest.fixture
-def made(lab: Lab) -> Record:
+def made(lab: EngineFixture) -> Record:
     """The same, but for a clip that is none: only its bytes are looked at."""
     data = b"a clip" * 100
     record = prepare(lab.order().request, origin=lab.order().origin)
@@ -58,11 +60,11 @@ def made(lab: Lab) -> Record:
     return record
 
 
-def lose_the_log(lab: Lab) -> None:
+def lose_the_log(lab: EngineFixture) -> None:
     shutil.rmtree(lab.log.parent, ignore_errors=True)
 
 
-def sidecar(lab: Lab, record: Record) -> Path:
+def sidecar(lab: EngineFixture, record: Record) -> Path:
     return lab.clips / f"{record.run_id}.json"
 
 
@@ -82,13 +84,13 @@ def change(path: Path, **values: Any) -> None:
 
 
 def test_a_cell_whose_clip_and_record_lie_there_is_not_bought_again(
-    lab: Lab, bought: Record
+    lab: EngineFixture, bought: Record
 ) -> None:
     asked = len(lab.sim.requests)
     engine = lab.engine()
-    assert engine.lacks(lab.order()) == 0
+    assert engine.find_reusable(lab.order()).missing == 0
     [placed] = lab.placed(engine)
-    assert (placed.act, placed.run.run_id) == (Act.SHOW, bought.run_id)
+    assert (placed.action, placed.run.run_id) == (Action.SHOW, bought.run_id)
     assert placed.run.clip is not None
     assert len(lab.sim.requests) == asked, "nothing was asked, fetched or sent"
     row = engine.row(bought.run_id)
@@ -96,20 +98,39 @@ def test_a_cell_whose_clip_and_record_lie_there_is_not_bought_again(
     assert row.created == pytest.approx(bought.entered(State.PREPARED))
     assert engine.logs()[0].durations(row.kind) == [], "what comes from outside teaches no times"
     [placed] = lab.placed(engine, new=True)
-    assert placed.act is Act.BUY
+    assert placed.action is Action.BUY
 
 
-def test_nothing_else_counts(lab: Lab, made: Record) -> None:
+def found(order: Submission, log: RunLog, sidecars: Sidecars | None = None) -> list[str]:
+    return recover(
+        order.request.fingerprint,
+        order.provider.name,
+        order.folder,
+        log=log,
+        scope=Scope(order.asker, order.folder, log),
+        sidecars=sidecars or Sidecars(),
+    )
+
+
+def test_what_counts_of_records_beside_clips(lab: EngineFixture, made: Record) -> None:
     path, clip = sidecar(lab, made), lab.clips / f"{made.run_id}.mp4"
     text, data = path.read_text(), clip.read_bytes()
     order = lab.order()
 
-    def spoil(what: Callable[[], object]) -> int:
+    def spoil(what: Callable[[], object]) -> tuple[int, str]:
+        """Return how many runs are found, and what an order would come to."""
         what()
+        settings = Hailuo(run_log=str(lab.folder / "other" / "runs.sqlite3"))
+        engine = Engine(settings)
         try:
-            with RunLog(lab.folder / "other" / "runs.sqlite3") as log:
-                return len(recover(order, log))
+            with RunLog(settings.run_log_path()) as log:
+                number = len(found(order, log))
+            try:
+                return number, f"lacks {engine.find_reusable(order).missing}"
+            except NotBought as error:
+                return number, error.what
         finally:
+            engine.stop()
             shutil.rmtree(lab.folder / "other")
             for each in lab.clips.glob("*.*"):
                 each.unlink()
@@ -120,46 +141,74 @@ def test_nothing_else_counts(lab: Lab, made: Record) -> None:
         clip.rename(lab.folder / "elsewhere.mp4")
         clip.symlink_to(lab.folder / "elsewhere.mp4")
 
-    spoiled: dict[str, Callable[[], object]] = {
-        "no clip": clip.unlink,
-        "another clip": lambda: clip.write_bytes(data[:-1] + b"x"),
-        "a link": as_link,
-        "another hash": lambda: change(path, clip__sha256="0" * 64),
-        "another file": lambda: change(path, clip__path="../elsewhere.mp4"),
-        "another notebook": lambda: change(path, origin__notebook_id="a-stranger's"),
-        "another request": lambda: change(path, fingerprint=f"{made.fingerprint}0"),
-        "another provider": lambda: change(path, provider="aimlapi"),
-        "not at its end": lambda: change(path, state="generating"),
-        "another name": lambda: path.rename(lab.clips / "20200101-000000-aaaaaa.json"),
-        "no JSON": lambda: path.write_text(text[:-20]),
-        "deep": lambda: path.write_text("[" * 100_000 + made.fingerprint),
-        "long": lambda: path.write_text(text + " " * 3_000_000),
-        "a pipe of money": lambda: change(path, cost__actual=-500.0),
-        "a revision": lambda: change(path, revision=10**30),
-        "no time": lambda: change(path, times={"prepared": "2026-13-01T00:00:00.000Z"}),
-    }
-    for name, what in spoiled.items():
-        assert spoil(what) == 0, name
-    assert spoil(lambda: None) == 1
+    def at(state: str, **more: Any) -> Callable[[], None]:
+        def work() -> None:
+            clip.unlink()
+            change(path, state=state, clip=None, **more)
+
+        return work
+
+    def long_ago() -> None:
+        clip.unlink()
+        change(path, times={"prepared": "2026-01-01T00:00:00.000Z"})
+
+    served = (1, "lacks 0")
+    spoiled: dict[str, tuple[Callable[[], object], tuple[int, str]]] = {
+        "as it was": (lambda: None, served),
+        "no clip": (clip.unlink, served),  # fetched
+        "another clip": (lambda: clip.write_bytes(data[:-1] + b"x"), served),
+        "another hash": (lambda: change(path, clip__sha256="0" * 64), served),
+        "on its way": (at("generating"), served),
+        "answered without an id": (at("submitted", job__id=None), (0, "lacks 1")),
+        "refused": (at("rejected"), (0, "lacks 1")),
+        "failed": (at("failed"), (0, "lacks 1")),
+        "never sent": (at("prepared"), (0, "lacks 1")),
+        "a link": (as_link, (0, "lacks 1")),
+        "another file": (lambda: change(path, clip__path="other.mp4"), (0, "lacks 1")),
+        "a file elsewhere": (lambda: change(path, clip__path="../other.mp4"), (0, "lacks 1")),
+        "another request": (
+            lambda: change(path, fingerprint=f"{made.fingerprint}0"), (0, "lacks 1"),
+        ),
+        "another provider": (lambda: change(path, provider="aimlapi"), (0, "lacks 1")),
+        "another name": (
+            lambda: path.rename(lab.clips / "20200101-000000-aaaaaa.json"), (0, "lacks 1"),
+        ),
+        "no JSON": (lambda: path.write_text(text[:-20]), (0, "lacks 1")),
+        "deep": (lambda: path.write_text("[" * 100_000 + made.fingerprint), (0, "lacks 1")),
+        "long": (lambda: path.write_text(text + " " * 3_000_000), (0, "lacks 1")),
+        "a pipe of money": (lambda: change(path, cost__actual=-500.0), (0, "lacks 1")),
+        "a revision": (lambda: change(path, revision=10**30), (0, "lacks 1")),
+        "no time": (
+            lambda: change(path, times={"prepared": "2026-13-01T00:00:00.000Z"}), (0, "lacks 1"),
+        ),
+    }  # fmt: skip
+    for name, (what, expected) in spoiled.items():
+        assert spoil(what) == expected, name
+    for state in ("unconfirmed", "expired", "submitting"):
+        number, refusal = spoil(at(state))
+        assert (number, made.run_id in refusal) == (1, True), state
+    number, refusal = spoil(long_ago)
+    assert number == 1
+    assert "its clip is no longer in its folder" in refusal
     order = replace(order, parent="20200101-000000-aaaaaa")
-    assert spoil(lambda: None) == 0, "a rerun is served by reruns of its run alone"
+    assert spoil(lambda: None) == (1, "lacks 1"), "a rerun is served by reruns of its run alone"
 
 
-def test_a_folder_full_of_known_sidecars_is_one_question(lab: Lab, made: Record) -> None:
-    order = lab.order()
+def test_a_folder_full_of_sidecars_is_read_once(lab: EngineFixture, made: Record) -> None:
+    order, sidecars = lab.order(), Sidecars()
     with RunLog(lab.log) as log:
 
         def asked() -> list[str]:
             said: list[str] = []
             assert log._connection is not None
             log._connection.set_trace_callback(said.append)
-            assert recover(order, log) == {}
+            assert found(order, log, sidecars) == []
             log._connection.set_trace_callback(None)
             return said
 
         # A name that is no UTF-8 is nobody's run.
         (Path(os.fsdecode(os.fsencode(lab.clips) + b"/\xff.json"))).write_text("{}")
-        assert recover(order, log) == {made.run_id: ""}
+        assert found(order, log, sidecars) == [made.run_id]
         few = len(asked())
         for number in range(200):
             other = prepare(lab.order(f"cat {number}").request, origin=order.origin)
@@ -168,14 +217,59 @@ def test_a_folder_full_of_known_sidecars_is_one_question(lab: Lab, made: Record)
             text = made.to_json().replace(made.run_id, other.run_id)
             sidecar(lab, other).write_text(text)
             (lab.clips / f"{other.run_id}.mp4").write_bytes(b"a clip" * 100)
+        assert len(asked()) == few + 1, "one question for all that are new"
         assert len(asked()) == few
         assert {row.state for row in log.recent(200)} == {State.PREPARED}
+
+
+def test_a_record_that_was_half_copied_is_read_again(lab: EngineFixture, made: Record) -> None:
+    path, order, sidecars = sidecar(lab, made), lab.order(), Sidecars()
+    text = path.read_text()
+    with RunLog(lab.log) as log:
+        path.write_text(text[: text.index('"fingerprint"')])
+        assert found(order, log, sidecars) == []
+        path.write_text(text)
+        assert found(order, log, sidecars) == [made.run_id]
+
+
+def test_a_clip_of_which_only_the_first_record_is_left_is_not_asked_about(
+    lab: EngineFixture, bought: Record
+) -> None:
+    """Its process was killed before it wrote the record again, and the log is lost."""
+    change(sidecar(lab, bought), state="submitted", clip=None, revision=3)
+    asked = len(lab.sim.requests)
+    [placed] = lab.placed(lab.engine())
+    assert placed.action is Action.ATTACH
+    assert placed.run.wait(30).record.clip == bought.clip
+    assert len(lab.sim.requests) == asked
+
+
+def test_a_run_of_which_only_its_record_is_left_is_watched_and_fetched(
+    make_lab: Callable[..., EngineFixture],
+) -> None:
+    lab = make_lab(segmind_seconds=3.0)
+    engine = lab.engine()
+    run = lab.place(engine)
+    eventually(lambda: run.record.job.id and sidecar(lab, run.record).is_file())
+    engine.stop()
+    lose_the_log(lab)
+    engine = lab.engine()
+    assert engine.find_reusable(lab.order()).missing == 0
+    [placed] = lab.placed(engine)
+    assert (placed.action, placed.run.run_id) == (Action.ATTACH, run.run_id)
+    # Now that its cell was run, the next kernel goes on with it by itself.
+    engine.stop()
+    assert [each.run_id for each in lab.engine().resume()] == [run.run_id]
+    assert lab.engines[-1].run(run.run_id).wait(60).clip
+    assert lab.submits() == 1
 
 
 # ── jupyter hailuo import ──────────────────────────────────────────────────────────────────────
 
 
-def test_import_from_a_folder_or_a_notebook_may_be_repeated(lab: Lab, made: Record) -> None:
+def test_import_from_a_folder_or_a_notebook_may_be_repeated(
+    lab: EngineFixture, made: Record
+) -> None:
     asked = len(lab.sim.requests)
     done = import_runs([lab.folder], lab.settings)
     assert dict(done.counts) == {Adopted.NEW: 1}
@@ -196,13 +290,13 @@ def test_import_from_a_folder_or_a_notebook_may_be_repeated(lab: Lab, made: Reco
     done = import_runs([notebook], lab.settings)
     assert dict(done.counts) == {Adopted.NEW: 1}
     [skipped] = done.skipped
-    assert skipped.startswith("notebook.ipynb: This is no record of a run: ")
+    assert skipped.startswith("notebook.ipynb: This is not a record of a run: ")
     with RunLog(lab.log) as log:
         assert log.get(made.run_id).folder == lab.clips
     assert len(lab.sim.requests) == asked
 
 
-def test_a_newer_revision_wins_and_an_older_one_never(lab: Lab, made: Record) -> None:
+def test_a_newer_revision_wins_and_an_older_one_never(lab: EngineFixture, made: Record) -> None:
     newer = made.changed(note="the best one", rating=5)
     write_sidecar(newer, lab.clips)
     import_runs([lab.clips], lab.settings)
@@ -221,7 +315,7 @@ def test_a_newer_revision_wins_and_an_older_one_never(lab: Lab, made: Record) ->
         assert (row.record.note, row.folder) == ("no, the other", moved)
 
 
-def test_a_log_is_not_talked_out_of_a_run_that_it_has(lab: Lab, made: Record) -> None:
+def test_a_log_is_not_talked_out_of_a_run_that_it_has(lab: EngineFixture, made: Record) -> None:
     with RunLog(lab.log) as log, Owner(lab.log) as owner:
         values = made.model_dump(by_alias=True)
         started = Record.from_json(
@@ -236,11 +330,11 @@ def test_a_log_is_not_talked_out_of_a_run_that_it_has(lab: Lab, made: Record) ->
             assert log.get(made.run_id).record == started
             return skipped
 
-        assert "A process works on this run" in told()
+        assert "A process is working on this run" in told()
         owner.close()
-        assert "another run by this id" in told(fingerprint="another")
-        assert "another run by this id" in told(job__id="another")
-        assert "another run by this id" in told(job__client_request_id="another")
+        assert "different run with this id" in told(fingerprint="another")
+        assert "different run with this id" in told(job__id="another")
+        assert "different run with this id" in told(job__client_request_id="another")
         assert "has this run as generating" in told(state="failed")
         assert "has this run as generating" in told(state="generating")
         assert "has this run as generating" in told(clip__sha256="0" * 64)
@@ -251,7 +345,7 @@ def test_a_log_is_not_talked_out_of_a_run_that_it_has(lab: Lab, made: Record) ->
 
 
 def test_an_unfinished_run_from_outside_waits_for_a_person(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: EngineFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = lab.engine()
     run = lab.place(engine)
@@ -278,11 +372,11 @@ def test_an_unfinished_run_from_outside_waits_for_a_person(
         Hailuo.clear_instance()
 
 
-def test_what_is_not_there_is_told(lab: Lab) -> None:
-    with pytest.raises(NotebookError, match="There is no"):
+def test_what_is_not_there_is_told(lab: EngineFixture) -> None:
+    with pytest.raises(NotebookError, match="Not found:"):
         import_runs([lab.folder / "none"], lab.settings)
     (lab.folder / "a.ipynb").write_text("no notebook")
     assert import_runs([lab.folder], lab.settings).skipped == [
-        "a.ipynb: a.ipynb is no notebook: it holds no JSON."
+        "a.ipynb: a.ipynb is not a notebook: it is not JSON."
     ]
     assert not lab.log.exists()

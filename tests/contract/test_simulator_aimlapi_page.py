@@ -18,17 +18,23 @@ import pytest
 import requests
 from PIL import Image
 
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions
+from tests.simulator import Simulator, SimulatorOptions
 
 WAITING = ("waiting", "active", "queued", "generating")
 
+FULL_SIZE = pytest.mark.parametrize("sim", [1], indirect=True, ids=["full size"])
+
 
 @pytest.fixture
-def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+def sim(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Simulator]:
+    """A simulator with small clips, unless a test asks for the full size."""
     cache = tmp_path_factory.getbasetemp() / "clips"
     options = SimulatorOptions(
         cache=cache,
         variants=1,
+        shrink=getattr(request, "param", 8),
         aimlapi_6s_seconds=0.1,
         aimlapi_10s_seconds=0.2,
         sigma=0.0,
@@ -62,7 +68,7 @@ class PageClient:
         assert response.status_code < 400, response.text
         generation_id = response.json().get("generation_id")
         started = time.monotonic()
-        while time.monotonic() - started < 30:
+        while time.monotonic() - started < 240:
             data: dict[str, Any] = self.get_video(generation_id).json()
             self.statuses.append(data["status"])
             if data["status"] not in WAITING:
@@ -81,6 +87,7 @@ def video_facts(url: str) -> tuple[str, int, int, float]:
         return codec, stream.width, stream.height, container.duration / av.time_base
 
 
+@FULL_SIZE
 @pytest.mark.parametrize(
     ("fields", "size", "seconds"),
     [
@@ -111,6 +118,7 @@ def test_first_frame_from_the_internet_is_never_fetched(sim: Simulator) -> None:
     assert sim.ledger[0].first_frame == "internet"
 
 
+@FULL_SIZE
 @pytest.mark.parametrize("form", ["data URI", "bare base64"])
 def test_first_and_last_frame_inside_the_request(sim: Simulator, form: str) -> None:
     client = PageClient(sim)

@@ -18,7 +18,8 @@ import httpx
 import pytest
 
 import hailuo_jupyter
-from hailuo_jupyter.simulator import FAULTS, Simulator, SimulatorOptions, main
+from hailuo_jupyter.simulator.__main__ import main
+from tests.simulator import FAULTS, Simulator, SimulatorOptions
 
 # Reading the system's certificates anew for every request takes longer than the request.
 _TLS = ssl.create_default_context()
@@ -29,16 +30,18 @@ post = partial(httpx.post, verify=_TLS)
 ROOT = Path(hailuo_jupyter.__file__).parent.parent
 
 
-def started(tmp_path: Path, *arguments: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+def started(
+    tmp_path: Path, *arguments: str, module: str = "hailuo_jupyter.simulator"
+) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     ready = tmp_path / "ready.json"
     process = subprocess.Popen(
-        [sys.executable, "-m", "hailuo_jupyter.simulator", "--ready-file", str(ready), *arguments],
+        [sys.executable, "-m", module, "--ready-file", str(ready), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not ready.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -54,7 +57,7 @@ def test_it_starts_says_where_and_stops(tmp_path: Path) -> None:
         assert get(f"{health['url']}/_sim/health").json()["pid"] == process.pid
     finally:
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert health["url"] in out
     assert len(out.splitlines()) == 1
@@ -63,7 +66,7 @@ def test_it_starts_says_where_and_stops(tmp_path: Path) -> None:
 
 def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
     process, _ = started(tmp_path, "--idle-exit", "0.2")
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -74,10 +77,31 @@ def test_a_taken_port(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cannot listen" in capsys.readouterr().err
 
 
-def test_the_list_of_faults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--list-faults"]) == 0
-    printed = capsys.readouterr().out
-    assert all(name in printed for name in FAULTS)
+def test_the_list_of_faults() -> None:
+    command = [sys.executable, "-m", "tests.simulator", "--list-faults"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert all(name in done.stdout for name in FAULTS)
+
+
+def test_the_tests_simulator_is_a_program_too(tmp_path: Path) -> None:
+    process, health = started(tmp_path, "--speed", "60", module="tests.simulator")
+    try:
+        assert get(f"{health['url']}/_sim/faults").json() == {"faults": []}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_the_shipped_one_has_no_faults_and_tells_no_ledger(tmp_path: Path) -> None:
+    process, health = started(tmp_path)
+    try:
+        for path in ("faults", "ledger", "requests"):
+            assert get(f"{health['url']}/_sim/{path}").status_code == 404
+            assert post(f"{health['url']}/_sim/{path}", json={}).status_code == 404
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -87,7 +111,7 @@ def sim() -> Iterator[Simulator]:
 
 
 def test_control_over_http(sim: Simulator) -> None:
-    with httpx.Client(base_url=f"{sim.url}/_sim/") as control:
+    with httpx.Client(base_url=f"{sim.url}/_sim/", timeout=60) as control:
         fault = {"name": "http-503", "stage": "submit", "count": 2, "retry_after": 1}
         assert control.post("faults", json=[fault]).json()["faults"][0]["retry_after"] == 1
         url, headers = f"{sim.url}/v2/minimax-hailuo-2", {"x-api-key": "secret-key"}

@@ -1,37 +1,39 @@
-"""Runs that end reach a sink that another package offers; none is delayed, lost or told twice."""
+"""Finished runs reach a sink that another package offers; none is delayed, lost or logged twice."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from shown_run import shown_row
 
 from hailuo_jupyter.doctor import diagnose
 from hailuo_jupyter.engine import process
-from hailuo_jupyter.engine.annotate import rated
-from hailuo_jupyter.engine.board import Board
+from hailuo_jupyter.engine.annotations import rated
+from hailuo_jupyter.engine.events import RunEvents
 from hailuo_jupyter.errors import OptionError
-from hailuo_jupyter.kernel import options
-from hailuo_jupyter.kernel.commands import sinks as commands
-from hailuo_jupyter.runlog import Row
+from hailuo_jupyter.ids import new_run_id
+from hailuo_jupyter.kernel import magic_args
+from hailuo_jupyter.kernel.commands import setup as commands
+from hailuo_jupyter.record import Record
+from hailuo_jupyter.runlog import Row, RunLog, deliveries
 from hailuo_jupyter.settings import Hailuo
-from hailuo_jupyter.sinks import offered, relay
-from hailuo_jupyter.sinks.courier import Courier
-from hailuo_jupyter.sinks.relay import Relay, Route
-from hailuo_jupyter.sinks.standing import standing
+from hailuo_jupyter.sinks import dispatch, registry
+from hailuo_jupyter.sinks.dispatch import Dispatcher, SinkQueue
+from hailuo_jupyter.sinks.status import status
 from hailuo_jupyter.states import State
-
-from .conftest import KEYS, Lab, ending, eventually
+from tests.support.engine_fixture import KEYS, EngineFixture, ending, eventually
+from tests.support.sample_rows import shown_row
 
 #: A sink of another package: a line for each run, and mischief on request.
 FOREIGN = (
@@ -57,6 +59,8 @@ class Shelf(Sink):
             time.sleep(0.02)
         if (HERE / "dies").exists():
             os._exit(3)
+        if (HERE / "poison").exists() and (HERE / "poison").read_text() == record.run_id:
+            raise ValueError("not this one")
         assert sys.stdin.read() == "", "nobody is asked"
         clip = clip_file(record, folder)
         with (HERE / "shelf.jsonl").open("a") as file:
@@ -104,27 +108,27 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
 
 
 @pytest.fixture
-def relayed(lab: Lab, shelf: Shelf) -> Iterator[tuple[Any, Relay]]:
-    """An engine whose runs reach the shelf, as `process.engine` sets it up."""
+def dispatched(lab: EngineFixture, shelf: Shelf) -> Iterator[tuple[Any, Dispatcher]]:
+    """An engine whose runs reach the shelf, as `process.get_engine` sets it up."""
     lab.settings.sinks = ["shelf"]
     engine = lab.engine()
-    made = Relay(lab.settings, engine.board.listen)
+    made = Dispatcher(lab.settings, engine.events.listen)
     yield engine, made
     made.close(10.0)
 
 
-def test_an_ended_run_and_its_rating_arrive_once_each(
-    lab: Lab, shelf: Shelf, relayed: tuple[Any, Relay]
+def test_a_finished_run_and_its_rating_arrive_once_each(
+    lab: EngineFixture, shelf: Shelf, dispatched: tuple[Any, Dispatcher]
 ) -> None:
-    engine, made = relayed
+    engine, made = dispatched
     run = lab.place(engine)
     assert ending(run) is None
     eventually(lambda: made.health() and made.health()["shelf"].sent)
     row = engine.row(run.run_id)
-    engine.board.publish(row)  # whoever looks at it puts it up again
+    engine.events.publish(row)  # whoever looks at it puts it up again
     engine.annotate(run.run_id, rated(4))
     eventually(lambda: len(shelf.lines()) == 2)
-    assert made.idle(10)
+    assert made.idle(20)
     first, second = shelf.lines()
     clip = row.record.clip
     assert clip
@@ -140,17 +144,18 @@ def test_an_ended_run_and_its_rating_arrive_once_each(
 
 
 def test_what_ended_before_the_sink_was_set_is_not_sent_by_looking_at_it(
-    lab: Lab, shelf: Shelf
+    lab: EngineFixture, shelf: Shelf
 ) -> None:
     engine = lab.engine()
-    made = Relay(lab.settings, engine.board.listen)
+    made = Dispatcher(lab.settings, engine.events.listen)
     run = lab.place(engine)
     ending(run)
     lab.settings.sinks = ["shelf"]
-    engine.board.publish(engine.row(run.run_id))
+    engine.events.publish(engine.row(run.run_id))
     assert not made.health()
     engine.annotate(run.run_id, rated(1))
     eventually(lambda: [each["rating"] for each in shelf.lines()] == [1])
+    assert made.idle(20)
     lab.settings.sinks = []
     engine.annotate(run.run_id, rated(2))
     made.close(10.0)
@@ -158,144 +163,246 @@ def test_what_ended_before_the_sink_was_set_is_not_sent_by_looking_at_it(
 
 
 def test_a_sink_that_hangs_delays_nobody_and_the_end_is_bounded(
-    lab: Lab, shelf: Shelf, relayed: tuple[Any, Relay]
+    lab: EngineFixture, shelf: Shelf, dispatched: tuple[Any, Dispatcher]
 ) -> None:
-    engine, made = relayed
+    engine, made = dispatched
     shelf.mischief("wait")
     runs = [lab.place(engine, f"prompt {number}") for number in range(3)]
     for run in runs:
         assert ending(run) is None, "the clips come all the same"
-    eventually(lambda: made.health()["shelf"].waiting == 3)
-    made.close(0.2)  # a kernel ends: it hands over, and goes
-    assert shelf.lines() == []
-    shelf.mischief("wait", wanted=False)
-    eventually(lambda: {each["run_id"] for each in shelf.lines()} == {run.run_id for run in runs})
+    ids = {run.run_id for run in runs}
+    with RunLog(lab.log) as log:
+        eventually(lambda: {row.run_id for row in log.undelivered("shelf")} == ids)
+        made.close(0.2)  # a kernel ends: it hands over, and goes
+        assert shelf.lines() == []
+        shelf.mischief("wait", wanted=False)
+        eventually(lambda: {each["run_id"] for each in shelf.lines()} == ids)
+        eventually(lambda: log.undelivered("shelf") == [])
+    assert len(shelf.lines()) == 3, "two processes were on their way with the first one"
 
 
-@pytest.fixture
-def bought() -> Row:
-    return shown_row(State.COMPLETED)
+def test_a_run_is_on_the_list_before_it_ends(
+    lab: EngineFixture, shelf: Shelf, dispatched: tuple[Any, Dispatcher]
+) -> None:
+    engine, made = dispatched
+    lab.sim.fault("stuck")
+    run = lab.place(engine)
+
+    def listed() -> list[tuple[str, str, int]]:
+        with closing(sqlite3.connect(lab.log)) as connection:
+            if not deliveries.exist(connection):
+                return []
+            return connection.execute("SELECT sink, run_id, revision FROM deliveries").fetchall()
+
+    eventually(lambda: listed() == [("shelf", run.run_id, 0)])
+    assert not run.done
+    made.close(5.0)
+    # The kernel is gone; another process, in which no sink is set, sees the run end.
+    eventually(lab.sim.state.jobs)
+    (job,) = lab.sim.state.jobs()
+    job.stuck = False
+    assert ending(run) is None
+    with RunLog(lab.log) as log:
+        assert [row.run_id for row in log.undelivered("shelf")] == [run.run_id]
+    # The next run of any process with this sink brings it along.
+    again = Dispatcher(lab.settings, engine.events.listen)
+    second = lab.place(engine, "another")
+    assert ending(second) is None
+    eventually(lambda: {each["run_id"] for each in shelf.lines()} == {run.run_id, second.run_id})
+    again.close(10.0)
+
+
+def finished(lab: EngineFixture, *, count: int = 1) -> list[Row]:
+    """Put finished runs into the log."""
+    rows = []
+    with RunLog(lab.log) as log:
+        for _ in range(count):
+            record = replace_id(shown_row(State.COMPLETED).record)
+            rows.append(log.insert(record, folder=lab.clips, kind="k", owner=None))
+    return rows
+
+
+def replace_id(record: Record) -> Record:
+    return record.model_copy(update={"run_id": new_run_id()})
+
+
+def later(lab: EngineFixture, row: Row, rating: int) -> Row:
+    with RunLog(lab.log) as log:
+        return log.update(row.run_id, rated(rating))
+
+
+def queue_of(lab: EngineFixture, name: str = "shelf", **how: Any) -> SinkQueue:
+    logs = {demo: lab.settings.run_log_path(demo=demo) for demo in (False, True)}
+    return SinkQueue(name, logs, **how)
 
 
 def test_failures_are_told_once_in_words_without_a_key(
-    tmp_path: Path, shelf: Shelf, bought: Row, caplog: pytest.LogCaptureFixture
+    lab: EngineFixture, shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
+    (row,) = finished(lab)
     shelf.mischief("broken")
-    route = Route(Courier("shelf", tmp_path / "lock"))
-    later = replace(bought, revision=bought.revision + 1)
+    queue = queue_of(lab)
     with caplog.at_level(logging.WARNING):
-        route.take(bought)
-        assert route.idle(20)
-        route.take(later)
-        assert route.idle(20)
-    assert (route.health.sent, route.health.failed) == (0, 2)
-    assert "RuntimeError: no shelf" in route.health.problem
-    assert "abcdefgh12345678" not in route.health.problem
+        queue.offer(row)
+        assert queue.idle(30)
+        queue.offer(later(lab, row, 1))
+        assert queue.idle(30)
+    assert (queue.health.sent, queue.health.failed, queue.health.waiting) == (0, 2, 1)
+    assert "RuntimeError: no shelf" in queue.health.problem
+    assert "abcdefgh12345678" not in queue.health.problem
     (told,) = caplog.messages
-    assert "Runs and clips are as they were" in told
+    assert "Runs and clips are unchanged" in told
     shelf.mischief("broken", wanted=False)
-    route.take(replace(bought, revision=bought.revision + 2))
-    assert route.idle(20)
-    assert (route.health.sent, route.health.problem) == (1, "")
-    route.close(10.0)
+    queue.offer(later(lab, row, 2))
+    assert queue.idle(30)
+    assert (queue.health.sent, queue.health.problem) == (1, "")
+    assert [each["rating"] for each in shelf.lines()] == [2]
+    queue.close(10.0)
 
 
-def test_a_sink_that_dies_or_takes_too_long_is_ended_and_started_again(
-    tmp_path: Path, shelf: Shelf, bought: Row
-) -> None:
-    courier = Courier("shelf", tmp_path / "lock")
+def test_a_sink_that_dies_or_takes_too_long_loses_nothing(lab: EngineFixture, shelf: Shelf) -> None:
+    (row,) = finished(lab)
     shelf.mischief("dies")
-    assert courier.bring(bought) == "Its process ended without an answer."
+    queue = queue_of(lab)
+    queue.offer(row)
+    assert queue.idle(30)
+    assert queue.health.problem == "Its process exited without an answer."
+    queue.close(0.0)
     shelf.mischief("dies", wanted=False)
-    assert courier.bring(bought) == ""
-    courier.leave(wait_s=10.0)
     shelf.mischief("wait")
-    slow = Courier("shelf", tmp_path / "lock", timeout_s=0.3)
-    assert slow.bring(bought) == "It gave no answer within 0.3 s, and was ended."
-    assert not slow.running
-    assert len(shelf.lines()) == 1
-
-
-def test_a_sink_without_work_is_let_go_and_comes_again(
-    tmp_path: Path, shelf: Shelf, bought: Row, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay, "_IDLE_S", 0.05)
-    courier = Courier("shelf", tmp_path / "lock")
-    route = Route(courier)
-    route.take(bought)
-    assert route.idle(20)
-    eventually(lambda: not courier.running)
-    route.take(replace(bought, revision=bought.revision + 1))
-    assert route.idle(20)
-    assert route.health.sent == 2
-    route.close(10.0)
-
-
-def test_what_waits_is_bounded_and_the_latest_revision_counts(
-    tmp_path: Path, shelf: Shelf, bought: Row, caplog: pytest.LogCaptureFixture
-) -> None:
-    shelf.mischief("wait")
-    route = Route(Courier("shelf", tmp_path / "lock"), most=1)
-    route.take(bought)
-    eventually(lambda: not route._waiting)
-    for number in range(1, 4):
-        route.take(replace(bought, revision=bought.revision + number))
-    assert route.health.waiting == 2
-    route.take(replace(bought, run_id="another"))
-    assert route.health.left_out == 1
-    assert "left out" in caplog.text
+    slow = queue_of(lab, timeout_s=0.3)
+    slow.offer(row)
+    assert slow.idle(30)
+    assert slow.health.problem == "It did not answer within 0.3 s and was stopped."
+    slow.close(0.0)
+    assert shelf.lines() == []
     shelf.mischief("wait", wanted=False)
-    assert route.idle(20)
-    route.close(10.0)
-    assert route.health.sent == 2
+    quick = queue_of(lab)
+    quick.offer(row)
+    assert quick.idle(30)
+    assert [each["run_id"] for each in shelf.lines()] == [row.run_id]
+    quick.close(10.0)
+
+
+def test_one_run_that_a_sink_never_takes_keeps_no_other_waiting(
+    lab: EngineFixture, shelf: Shelf
+) -> None:
+    poison, *others = finished(lab, count=3)
+    (shelf.folder / "poison").write_text(poison.run_id)
+    queue = queue_of(lab)
+    for row in (poison, *others):
+        queue.offer(row)
+        assert queue.idle(30)
+    assert {each["run_id"] for each in shelf.lines()} == {row.run_id for row in others}
+    assert queue.health.waiting == 1
+    queue.close(10.0)
+
+
+def test_a_broken_sink_is_not_asked_for_every_run(lab: EngineFixture, shelf: Shelf) -> None:
+    rows = finished(lab, count=6)
+    with RunLog(lab.log) as log:
+        log.put_on_list("shelf", [row.run_id for row in rows])
+    shelf.mischief("broken")
+    queue = queue_of(lab)
+    queue.offer(rows[0])
+    assert queue.idle(60)
+    assert queue.health.failed == 3
+    queue.close(10.0)
+
+
+def test_no_key_is_in_the_arguments_or_the_environment(
+    lab: EngineFixture, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,) = finished(lab)
+    seen: list[tuple[list[str], dict[str, str]]] = []
+    started = subprocess.Popen
+
+    def start(arguments: list[str], **how: Any) -> Any:
+        seen.append((arguments, how["env"]))
+        return started(arguments, **how)
+
+    monkeypatch.setattr(dispatch.subprocess, "Popen", start)
+    queue = queue_of(lab)
+    queue.offer(row)
+    assert queue.idle(30)
+    queue.close(10.0)
+    ((arguments, environment),) = seen
+    assert arguments[-4:] == ["log-to", "shelf", row.run_id, "--undelivered"]
+    for key in KEYS.values():
+        assert key not in " ".join(arguments)
+        assert key not in environment.values()
+
+
+def test_the_command_sends_what_is_undelivered_and_no_more(
+    lab: EngineFixture, shelf: Shelf, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first, second, _ = finished(lab, count=3)
+    with RunLog(lab.log) as log:
+        log.put_on_list("shelf", [first.run_id, second.run_id])
+        log.note_delivery("shelf", second.run_id, second.revision)
+    for expected in ("shelf: 1 run logged.", "shelf: 0 runs logged."):
+        done = subprocess.run(
+            [sys.executable, "-m", "hailuo_jupyter.cli", "log-to", "shelf", "--undelivered"],
+            env={**os.environ, "HAILUO_RUN_LOG": str(lab.log)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout.strip()) == (0, expected), done.stderr
+        assert done.stderr == "", "what the library prints is not shown"
+    assert [each["run_id"] for each in shelf.lines()] == [first.run_id]
 
 
 def test_what_is_no_sink_or_not_there_is_said_in_words(
-    shelf: Shelf, bought: Row, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    lab: EngineFixture, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert {"mlflow", "none", "shelf", "trackio", "wandb"} <= set(offered.names())
+    assert {"mlflow", "none", "shelf", "trackio", "wandb"} <= set(registry.names())
     with pytest.raises(OptionError, match="Did you mean shelf"):
-        offered.check("shelv")
-    courier = Courier("none", tmp_path / "lock")
-    assert "is no hailuo_jupyter.sinks.base.Sink" in courier.bring(bought)
-    courier.leave(wait_s=10.0)
+        registry.check("shelv")
+    (row,) = finished(lab)
+    queue = queue_of(lab, "none")
+    queue.offer(row)
+    assert queue.idle(30)
+    assert "is not a hailuo_jupyter.sinks.base.Sink" in queue.health.problem
+    queue.close(10.0)
     # A folder of the library's name, such as W&B makes, is no library.
     (tmp_path / "wandb").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", str(shelf.folder)])
     monkeypatch.delitem(sys.modules, "wandb", raising=False)
     with pytest.raises(OptionError, match=r"pip install 'hailuo-jupyter\[wandb\]'"):
-        offered.check("wandb")
-    found = {each.name: each for each in standing(Hailuo(sinks=["shelf", "wandb", "shelv"]))}
-    assert found["shelf"].words == "set; no run has ended since"
+        registry.check("wandb")
+    found = {each.name: each for each in status(Hailuo(sinks=["shelf", "wandb", "shelv"]))}
+    assert found["shelf"].words == "set; no run has finished since"
     assert "pip install" in found["wandb"].todo
     assert "Did you mean" in found["shelv"].todo
     assert not found["mlflow"].chosen
 
 
 def test_the_command_and_the_doctor_tell_how_sinks_do(
-    lab: Lab,
+    lab: EngineFixture,
     shelf: Shelf,
-    bought: Row,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(Hailuo, "instance", lambda: lab.settings)
-    commands.DO["sinks"](options.read([], ()), None)
-    assert "Nothing is sent anywhere." in capsys.readouterr().out
+    commands.DO["sinks"](magic_args.parse_line([], ()), None)
+    assert "No sinks are set." in capsys.readouterr().out
     shelf.mischief("broken")
     lab.settings.sinks = ["shelf"]
-    board = Board()
-    relay.follow(lab.settings, board.listen)
+    (row,) = finished(lab)
+    board = RunEvents()
+    dispatch.follow(lab.settings, board.listen)
     try:
-        board.publish(replace(bought, updated=time.time() + 1))
-        eventually(lambda: relay.health()["shelf"].failed)
-        commands.DO["sinks"](options.read([], ()), None)
+        board.publish(replace(row, updated=time.time() + 1))
+        eventually(lambda: dispatch.health()["shelf"].failed)
+        commands.DO["sinks"](magic_args.parse_line([], ()), None)
         said = capsys.readouterr().out
         found = diagnose(lab.settings, lab.folder).findings
     finally:
-        relay.close(5.0)
-    assert "* shelf    set; 0 sent, 1 not taken. RuntimeError: no shelf" in said
+        dispatch.close(5.0)
+    assert "* shelf    set; 0 sent, 1 waiting, 1 failed. RuntimeError: no shelf" in said
     assert "jupyter hailuo log-to shelf" in said
     assert "  wandb" in said
     (finding,) = [each for each in found if each.part == "sinks"]
@@ -303,12 +410,12 @@ def test_the_command_and_the_doctor_tell_how_sinks_do(
 
 
 def test_a_process_sends_by_itself_and_hands_over_at_its_end(
-    lab: Lab, shelf: Shelf, clip_cache: Path
+    lab: EngineFixture, shelf: Shelf, clip_cache: Path
 ) -> None:
     script = """
-        import hailuo_jupyter.engine.life as life
-        from hailuo_jupyter.engine.timing import Timing
-        life.timing_of = lambda *_: Timing(1.5, 0.3)
+        from hailuo_jupyter.engine import timings
+        from hailuo_jupyter.engine.eta import DurationEstimate
+        timings.DEFAULT = timings.Timings(expected_duration=DurationEstimate(1.5, 0.3))
         import hailuo_jupyter as h
         h.generate("a cat", provider="segmind").wait()
     """
@@ -328,19 +435,19 @@ def test_a_process_sends_by_itself_and_hands_over_at_its_end(
     assert lab.submits() == 1
 
 
-def test_the_process_has_one_relay_that_ends_with_its_engine(
-    lab: Lab, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+def test_the_process_has_one_dispatcher_that_ends_with_its_engine(
+    lab: EngineFixture, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Hailuo, "_instance", None)
     monkeypatch.setattr(Hailuo.__mro__[1], "_instance", None)
     monkeypatch.setenv("HAILUO_SINKS", "shelf")
     try:
-        engine = process.engine()
+        engine = process.get_engine()
         assert Hailuo.instance().sinks == ["shelf"]
         run = lab.place(engine)
         assert ending(run) is None
-        eventually(relay.health)
+        eventually(dispatch.health)
     finally:
         process.shut_down()
-    assert relay.health() == {}
+    assert dispatch.health() == {}
     eventually(lambda: len(shelf.lines()) == 1)

@@ -10,43 +10,44 @@ from typing import Any
 import pytest
 
 from hailuo_jupyter import errors
+from hailuo_jupyter.catalogue.types import Price, Rule
 from hailuo_jupyter.engine.engine import Engine
-from hailuo_jupyter.engine.sweep import Course, Part, check
-from hailuo_jupyter.engine.timing import Timing
+from hailuo_jupyter.engine.sweep_runner import SweepItem, SweepRunner, check
+from hailuo_jupyter.kernel.runs.table_view import build_lines
 from hailuo_jupyter.kernel.sweep.plan import Plan, Shape
-from hailuo_jupyter.offer import Price, Rule
 from hailuo_jupyter.states import State
-
-from .conftest import Lab, eventually
+from tests.support.engine_fixture import EngineFixture, eventually, shorten
 
 
 @pytest.fixture
-def lab(make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> Lab:
-    monkeypatch.setattr(Timing, "poll_interval", lambda *_: 0.05)
+def lab(make_lab: Callable[..., EngineFixture], monkeypatch: pytest.MonkeyPatch) -> EngineFixture:
+    shorten(monkeypatch, poll_interval_s=0.05)
     return make_lab(segmind_seconds=0.1, aimlapi_6s_seconds=0.1)
 
 
-def part(lab: Lab, prompt: str, provider: str = "segmind", *, left: int = 1, **how: Any) -> Part:
+def part(
+    lab: EngineFixture, prompt: str, provider: str = "segmind", *, left: int = 1, **how: Any
+) -> SweepItem:
     order = replace(lab.order(prompt, provider, count=left, **how), sweep="sweep-a", yes=True)
-    return Part(order, left)
+    return SweepItem(order, left)
 
 
-def sent(engine: Engine, parts: Sequence[Part], parallel: int = 2, **how: Any) -> Course:
-    course = Course(engine, parts, parallel, how.get("stopped", lambda: False))
+def sent(engine: Engine, parts: Sequence[SweepItem], parallel: int = 2, **how: Any) -> SweepRunner:
+    course = SweepRunner(engine, parts, parallel, how.get("stopped", lambda: False))
     eventually(lambda: course.done and ended(engine, parts))
     return course
 
 
-def ended(engine: Engine, parts: Sequence[Part]) -> bool:
+def ended(engine: Engine, parts: Sequence[SweepItem]) -> bool:
     return all(engine.settled(run_id) for part in parts for run_id in part.runs)
 
 
-def states(engine: Engine, parts: Sequence[Part]) -> list[State]:
+def states(engine: Engine, parts: Sequence[SweepItem]) -> list[State]:
     return [engine.row(run_id).state for part in parts for run_id in part.runs]
 
 
-def most_at_once(engine: Engine, parts: Sequence[Part]) -> int:
-    """Give how many runs were under way at once, by the records' own times."""
+def most_at_once(engine: Engine, parts: Sequence[SweepItem]) -> int:
+    """Return how many runs were under way at once, by the records' own times."""
     edges: list[tuple[str, int]] = []
     for each in parts:
         for run_id in each.runs:
@@ -59,7 +60,7 @@ def most_at_once(engine: Engine, parts: Sequence[Part]) -> int:
     return most
 
 
-def test_all_is_sent_once_and_no_more_than_so_many_at_a_time(lab: Lab) -> None:
+def test_all_is_sent_once_and_no_more_than_so_many_at_a_time(lab: EngineFixture) -> None:
     engine = lab.engine()
     parts = [part(lab, f"cat {n}", left=2) for n in range(3)]
     sent(engine, parts)
@@ -70,17 +71,42 @@ def test_all_is_sent_once_and_no_more_than_so_many_at_a_time(lab: Lab) -> None:
     assert {engine.row(parts[0].runs[0]).record.sweep} == {"sweep-a"}
 
 
-def test_what_waits_is_no_row_of_the_log(lab: Lab) -> None:
+def test_providers_and_models_are_told_apart(lab: EngineFixture) -> None:
+    engine = lab.engine()
+    names = [("segmind", "hailuo-02"), ("segmind", "hailuo-2.3"),
+             ("aimlapi", "hailuo-02"), ("aimlapi", "hailuo-2.3")]  # fmt: skip
+    parts = [part(lab, "a cat", provider, model=model) for provider, model in names]
+    sent(engine, parts)
+    assert states(engine, parts) == [State.COMPLETED] * 4
+    assert lab.submits() == 4
+    rows = [engine.row(run_id) for each in parts for run_id in each.runs]
+    assert [(row.provider, row.record.model) for row in rows] == [
+        ("segmind", "minimax-hailuo-2"),
+        ("segmind", "hailuo-2.3"),
+        ("aimlapi", "minimax/hailuo-02"),
+        ("aimlapi", "minimax/hailuo-2.3"),
+    ]
+    assert len({row.fingerprint for row in rows}) == 4
+    lines, _ = build_lines(rows, base=None, now=engine.now())
+    assert [line.provider for line in lines] == [provider for provider, _ in names]
+    assert [line.differs[0] for line in lines] == [model for _, model in names]
+    # The clip of each was asked for under its own model, and its own name is in the provider's history.
+    assert {job.body.get("model") for job in lab.sim.ledger.jobs} == {
+        None, "minimax/hailuo-02", "minimax/hailuo-2.3",
+    }  # fmt: skip
+
+
+def test_what_waits_is_no_row_of_the_log(lab: EngineFixture) -> None:
     engine = lab.engine()
     parts = [part(lab, f"cat {n}") for n in range(6)]
-    course = Course(engine, parts, 1, lambda: False)
+    course = SweepRunner(engine, parts, 1, lambda: False)
     eventually(lambda: course.bought)
     assert engine.logs()[0].count() < 6
     eventually(lambda: course.done and ended(engine, parts))
     assert engine.logs()[0].count() == 6
 
 
-def test_one_failure_leaves_the_others_and_is_not_repeated(lab: Lab) -> None:
+def test_one_failure_leaves_the_others_and_is_not_repeated(lab: EngineFixture) -> None:
     lab.sim.fault("moderation", prompt="cat 1", count=None)
     engine = lab.engine()
     parts = [part(lab, f"cat {n}", left=2) for n in range(3)]
@@ -92,20 +118,29 @@ def test_one_failure_leaves_the_others_and_is_not_repeated(lab: Lab) -> None:
     assert not course.problems
 
 
-def test_a_refused_key_stops_the_rest(lab: Lab) -> None:
-    lab.sim.fault("unauthorized", "submit", count=None)
+PAGE = {"status": 403, "body": "<html></html>", "headers": {"Content-Type": "text/html"}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "details", "kind"),
+    [("unauthorized", {}, errors.KeyRefused), ("answer", PAGE, errors.Blocked)],
+)
+def test_a_refused_key_or_a_firewall_stops_the_rest(
+    lab: EngineFixture, fault: str, details: dict[str, Any], kind: type[errors.HailuoError]
+) -> None:
+    lab.sim.fault(fault, "submit", count=None, **details)
     engine = lab.engine()
     parts = [part(lab, f"cat {n}") for n in range(8)]
-    course = Course(engine, parts, 2, lambda: False)
+    course = SweepRunner(engine, parts, 2, lambda: False)
     error = course.wait_first(10)
-    assert isinstance(error, errors.KeyRefused)
+    assert isinstance(error, kind)
     eventually(lambda: course.done)
     assert lab.submits() <= 4
     assert all(each.left == 0 for each in parts)
     assert not lab.sim.ledger.jobs
 
 
-def test_two_providers_go_side_by_side(lab: Lab) -> None:
+def test_two_providers_go_side_by_side(lab: EngineFixture) -> None:
     lab.sim.fault("unauthorized", "submit", wire="aimlapi", count=None)
     engine = lab.engine()
     parts = [part(lab, f"cat {n}", name) for n in range(3) for name in ("aimlapi", "segmind")]
@@ -115,7 +150,7 @@ def test_two_providers_go_side_by_side(lab: Lab) -> None:
     assert done == [State.COMPLETED] * 3
 
 
-def test_stopped_half_way_nothing_more_is_sent(lab: Lab) -> None:
+def test_stopped_half_way_nothing_more_is_sent(lab: EngineFixture) -> None:
     engine = lab.engine()
     parts = [part(lab, f"cat {n}") for n in range(6)]
     course = sent(engine, parts, 1, stopped=lambda: len(lab.sim.ledger.jobs) >= 3)
@@ -125,39 +160,39 @@ def test_stopped_half_way_nothing_more_is_sent(lab: Lab) -> None:
     assert sum(each.left for each in parts) == 3
 
 
-def test_another_process_goes_on_and_buys_what_is_missing(lab: Lab) -> None:
+def test_another_process_goes_on_and_buys_what_is_missing(lab: EngineFixture) -> None:
     engine = lab.engine()
     parts = [part(lab, f"cat {n}", new=True) for n in range(4)]
     sent(engine, parts, 1, stopped=lambda: len(lab.sim.ledger.jobs) >= 2)
     other = lab.engine()
     again = [part(lab, f"cat {n}", new=True) for n in range(4)]
-    assert [other.lacks(each.order) for each in again] == [0, 0, 1, 1]
+    assert [other.find_reusable(each.submission).missing for each in again] == [0, 0, 1, 1]
     sent(other, again)
     assert lab.submits() == 4
     assert [each.runs for each in again[:2]] == [each.runs for each in parts[:2]]
 
 
-def test_two_that_send_the_same_buy_it_once(lab: Lab) -> None:
+def test_two_that_send_the_same_buy_it_once(lab: EngineFixture) -> None:
     both = [(lab.engine(), [part(lab, f"cat {n}", new=True) for n in range(4)]) for _ in range(2)]
-    courses = [Course(engine, parts, 2, lambda: False) for engine, parts in both]
+    courses = [SweepRunner(engine, parts, 2, lambda: False) for engine, parts in both]
     eventually(lambda: all(course.done for course in courses))
     eventually(lambda: all(ended(engine, parts) for engine, parts in both))
     assert lab.submits() == 4
 
 
-def test_a_lost_answer_is_not_sent_again(lab: Lab) -> None:
+def test_a_lost_answer_is_not_sent_again(lab: EngineFixture) -> None:
     lab.sim.fault("lost-answer", "submit", prompt="cat 0")
     engine = lab.engine()
     parts = [part(lab, f"cat {n}") for n in range(2)]
-    course = Course(engine, parts, 1, lambda: False)
+    course = SweepRunner(engine, parts, 1, lambda: False)
     eventually(lambda: course.done and engine.row(parts[1].runs[0]).state is State.COMPLETED)
     assert lab.submits() == 2
 
 
-def test_budgets_count_the_sweep_as_a_whole(lab: Lab) -> None:
+def test_budgets_count_the_sweep_as_a_whole(lab: EngineFixture) -> None:
     engine = lab.engine()
     parts = [part(lab, f"cat {n}", mode="pro") for n in range(3)]
-    high = parts[0].order.provider.price(parts[0].order.request.options).high
+    high = parts[0].submission.price.high
     assert high
     lab.settings.budget_day_usd = high * 2.5
     with pytest.raises(errors.BudgetExceeded, match="these 3 clips"):
@@ -166,36 +201,37 @@ def test_budgets_count_the_sweep_as_a_whole(lab: Lab) -> None:
     assert lab.submits() == 0
 
 
-def test_a_budget_that_is_used_up_meanwhile_stops_it(lab: Lab) -> None:
+def test_a_budget_that_is_used_up_meanwhile_stops_it(lab: EngineFixture) -> None:
     engine = lab.engine()
     parts = [part(lab, f"cat {n}", mode="pro") for n in range(3)]
-    high = parts[0].order.provider.price(parts[0].order.request.options).high
-    lab.settings.budget_day_usd = (high or 0.0) * 2.5
+    price = parts[0].submission.price
+    # A completed clip counts at least the low estimate; one that is still to come, the high one.
+    lab.settings.budget_day_usd = 2.0 * (price.low or 0.0) + (price.high or 0.0) - 0.01
     course = sent(engine, parts, 1)
     assert isinstance(course.problems["segmind"], errors.BudgetExceeded)
     assert lab.submits() == 2
 
 
-def test_size_price_and_doubt_each_ask_first(lab: Lab) -> None:
+def test_size_price_and_doubt_each_ask_first(lab: EngineFixture) -> None:
     unknown = Price(None, None, "unknown", "", "", "")
 
     def plan_of(count: int, *, mode: str = "standard", priced: bool = True) -> Plan:
         parts = [part(lab, f"cat {n}", mode=mode) for n in range(count)]
         if not priced:
             for each in parts:
-                provider = replace(each.order.provider, prices=(Rule({}, unknown),))
-                each.order = replace(each.order, provider=provider)
+                provider = replace(each.submission.provider, prices=(Rule({}, unknown),))
+                each.submission = replace(each.submission, provider=provider)
         shape = Shape((("x", tuple("abcdefgh"[:count])),), tuple((n,) for n in range(count)))
         return Plan("sweep-a", shape, tuple(parts), 1, False, None, "", 3)
 
     settings = lab.settings
-    assert not plan_of(5).asks(settings)
-    assert plan_of(6).asks(settings)
-    assert plan_of(1, priced=False).asks(settings)
+    assert not plan_of(5).needs_confirmation(settings)
+    assert plan_of(6).needs_confirmation(settings)
+    assert plan_of(1, priced=False).needs_confirmation(settings)
     settings.sweep_confirm_usd = 1.0
     high = plan_of(1, mode="pro").total.high
     assert 0.3 < high < 1.0
-    assert not plan_of(1, mode="pro").asks(settings)
-    assert plan_of(3, mode="pro").asks(settings)
+    assert not plan_of(1, mode="pro").needs_confirmation(settings)
+    assert plan_of(3, mode="pro").needs_confirmation(settings)
     settings.sweep_confirm_runs = 0
-    assert plan_of(1).asks(settings)
+    assert plan_of(1).needs_confirmation(settings)

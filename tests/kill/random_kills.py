@@ -1,4 +1,4 @@
-"""Seeded random kills, for as long as one likes: ``python tests/kill/random_kills.py --minutes 10``.
+"""Seeded random kills, for as long as one likes: ``python -m tests.kill.random_kills --minutes 10``.
 
 In each round a few processes share one run log and ask for a few runs each, on both wires. They are
 killed at a random step or moment, or stopped for a while, and others go on in their place. At the end of
@@ -23,18 +23,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import steps
-import zygote
-from judge import finished, leftovers
 from PIL import Image
-from provider import NO_HISTORY, Provider
-from work import KEYS, Work
 
 from hailuo_jupyter.errors import NotBought
-from hailuo_jupyter.kernel.origin import made_of_path
-from hailuo_jupyter.nbfile.sync import sync
+from hailuo_jupyter.ids import made_of_path
+from hailuo_jupyter.ipynb.sync import sync
 from hailuo_jupyter.runlog import Row, RunLog, peek_unfinished
 from hailuo_jupyter.states import RESUMABLE, State
+from tests.support.kill import fork_server, steps
+from tests.support.kill.case import KEYS, Work
+from tests.support.kill.promises import finished, leftovers
+from tests.support.kill.provider import NO_HISTORY, Provider
 
 #: About how many steps one run takes; dying is as likely at each of them.
 _STEPS = 90
@@ -59,7 +58,7 @@ class Round:
     said: Counter[str]
 
     def work(self) -> Work:
-        """Give one more request, of its own account, in this round's folder."""
+        """Return one more request, of its own account, in this round's folder."""
         wire = self.dice.choice(list(KEYS))
         work = Work(
             str(self.folder),
@@ -88,7 +87,7 @@ class Round:
             works = [self.work() for _ in range(self.dice.randint(0, 4))]
             by_step = self.dice.random() < 0.6
             number = self.dice.randint(1, _STEPS * (len(works) + 1)) if by_step else None
-            pid = zygote.fork(lambda w=works, n=number: self.live(w, n), self.folder / "said")  # type: ignore[misc]
+            pid = fork_server.fork(lambda w=works, n=number: self.live(w, n), self.folder / "said")  # type: ignore[misc]
             # Who is to die at a step has time enough to come to it.
             ends = time.monotonic() + (_LONGEST_S if by_step else self.dice.uniform(0.0, _LIFE_S))
             stops = time.monotonic() + self.dice.uniform(0.0, 5 * _LIFE_S)
@@ -118,7 +117,7 @@ class Round:
         for work in works:
             with suppress(NotBought):
                 work.place(engine)
-        zygote.until(lambda: not engine.runs_in_hand(), "the runs did not end")
+        fork_server.until(lambda: not engine.active_runs(), "the runs did not end")
         engine.stop()
 
     def play(self) -> list[str]:
@@ -135,7 +134,7 @@ class Round:
         if not self.asked:
             return []
         for _ in range(_LAST):
-            pid = zygote.fork(lambda: zygote.load(self.asked[0]), self.folder / "said")
+            pid = fork_server.fork(lambda: fork_server.load(self.asked[0]), self.folder / "said")
             _, status = os.waitpid(pid, 0)
             if status:
                 return [f"the last process failed:\n{(self.folder / 'said').read_text()}"]
@@ -224,7 +223,7 @@ def play(seconds: float, seed: int, folder: Path) -> tuple[Counter[str], list[st
         For logs and clips; a good round's are removed.
     """
     said: Counter[str] = Counter()
-    zygote.prepare()
+    fork_server.prepare()
     frame = folder / "frame.png"
     Image.effect_noise((320, 320), 60).convert("RGB").save(frame)
     end = time.monotonic() + seconds

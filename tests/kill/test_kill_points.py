@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from points import Death, Killer, zygotes
-from provider import Provider
+
+from tests.support.kill.points import Death, Killer, fork_servers
+from tests.support.kill.provider import Provider
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks are POSIX's")
 
@@ -34,10 +35,10 @@ STAGES: dict[str, tuple[str | None, str]] = {
     "before the first sidecar": ("submitted", "open .*RUN.*tmp"),
     "in a poll": ("queued", "send GET .*"),
     "in a later poll": ("generating", "read the answer to GET .*"),
-    "before the download": ("downloading", "open .*RUN.mp4.part"),
+    "before the download": ("downloading", "open .*RUN.*PART"),
     "in the download": ("downloading", "read the answer to GET .*mp4"),
-    "at the end of the download": ("downloading", "fsync .*RUN.mp4.part"),
-    "before the rename": ("downloading", "rename .*RUN.mp4.part"),
+    "at the end of the download": ("downloading", "fsync .*RUN.*PART"),
+    "before the rename": ("downloading", "rename .*RUN.*PART"),
     "after the rename": ("downloading", "commit UPDATE runs SET completed"),
     "after the end's commit": ("completed", ".*"),
     "in the last sidecar": ("completed", "(fsync|rename) .*RUN.*tmp"),
@@ -57,7 +58,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def forking(provider: Provider) -> Iterator[Sequence[subprocess.Popen[str]]]:
-    with zygotes(provider) as running:
+    with fork_servers(provider) as running:
         yield running
 
 
@@ -89,6 +90,83 @@ def test_an_engine_killed_at_any_step_loses_nothing_and_buys_nothing_twice(
     assert len(died) > 0.9 * len(deaths), [str(each) for each in deaths if not each.outcome.died]
     held = [death.outcome for death in deaths if death.work.held]
     assert [(each.at_death, each.bought) for each in held] == [("submitting", 1)] * 2
+    prompts = provider.bought()
+    assert len(prompts) == len(set(prompts))
+
+
+#: Steps that only one wire has, and what has to be among them.
+OWN_STEPS = {
+    "fal": (
+        r"/storage/|requests/UUID$",
+        {
+            "before the frame's address": (
+                "uploading", "send the head of POST /storage/upload/initiate"
+            ),
+            "before the frame's bytes": ("uploading", "send PUT /storage/signed/.*"),
+            "after the frame's bytes": ("uploading", "read the answer to PUT /storage/signed/.*"),
+            "before the result": ("downloading", "send GET .*/requests/UUID"),
+            "after the result": ("downloading", "read the answer to GET .*/requests/UUID"),
+        },
+    ),
+    "replicate": (
+        r"POST /v1/files",
+        {
+            "before the upload": ("uploading", "send the head of POST /v1/files"),
+            "in the upload": ("uploading", "send the other half of the body of POST /v1/files"),
+            "after the upload": ("uploading", "read the answer to POST /v1/files"),
+        },
+    ),
+    "runware": (
+        r"the (head|body) of POST /runware|read of the answer to POST /runware",
+        {
+            "before the task under our own id": ("submitting", "send the head of POST /runware"),
+            "after the task": ("submitting", "have sent the body of POST /runware"),
+        },
+    ),
+    "minimax": (
+        r"GET /v1/files/retrieve",
+        {
+            "before the file's link": ("downloading", "send GET /v1/files/retrieve"),
+            "after the file's link": ("downloading", "read the answer to GET /v1/files/retrieve"),
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wire", OWN_STEPS)
+def test_the_steps_that_only_one_wire_has(
+    provider: Provider, forking: Sequence[subprocess.Popen[str]], tmp_path: Path, wire: str
+) -> None:
+    frame = tmp_path / "frame.png"
+    Image.effect_noise((320, 320), 60).convert("RGB").save(frame)
+    pattern, stages = OWN_STEPS[wire]
+    deaths = Killer(provider, forking, tmp_path, wire, frame).at(pattern)
+    wrong = [f"{death}: {death.outcome.wrong}" for death in deaths if death.outcome.wrong]
+    assert not wrong, "\n".join(wrong)
+    died = [death for death in deaths if death.outcome.died]
+    missed = [
+        name for name, stage in stages.items() if not any(_is_at(each, stage) for each in died)
+    ]
+    assert not missed, [str(each) for each in died]
+    prompts = provider.bought()
+    assert len(prompts) == len(set(prompts))
+
+
+@pytest.mark.parametrize(("wire", "call"), [("fal", "PUT"), ("replicate", "POST")])
+def test_a_cancellation(
+    provider: Provider,
+    forking: Sequence[subprocess.Popen[str]],
+    tmp_path: Path,
+    wire: str,
+    call: str,
+) -> None:
+    """Whether it arrived or not, the run can be cancelled afterwards, and ends as cancelled."""
+    deaths = Killer(provider, forking, tmp_path, wire, cancelled=True).at(rf"{call} .*/cancel")
+    wrong = [f"{death}: {death.outcome.wrong}" for death in deaths if death.outcome.wrong]
+    assert not wrong, "\n".join(wrong)
+    died = [death for death in deaths if death.outcome.died]
+    for step in ("send", "read the answer to"):
+        assert any(re.match(rf"{step} .*{call} .*/cancel", each.step) for each in died), step
     prompts = provider.bought()
     assert len(prompts) == len(set(prompts))
 

@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judge import finished, leftovers
-from provider import NO_HISTORY, Provider
+from PIL import Image
 
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.states import State
+from tests.support.kill.promises import finished, leftovers
+from tests.support.kill.provider import NO_HISTORY, ROOT, Provider
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL and SIGSTOP are POSIX's")
 
 HEAD = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from quick import be_quick
+sys.path.insert(0, {str(ROOT)!r})
+from tests.support.kill.fast_timings import be_quick
 be_quick(0.3)
 import hailuo_jupyter as h
-from hailuo_jupyter.engine.process import engine
+from hailuo_jupyter.engine.process import get_engine
 from hailuo_jupyter.settings import Hailuo
 Hailuo.instance().requests_per_minute = {{"segmind": 100_000}}
 def say(*words):
@@ -84,7 +85,7 @@ def start(tmp_path: Path, provider: Provider, log: Path) -> Iterator[Start]:
 
 
 def heard(process: subprocess.Popen[str]) -> str:
-    """Give the next line that a process says."""
+    """Return the next line that a process says."""
     assert process.stdout is not None
     line = process.stdout.readline().strip()
     if not line:
@@ -107,7 +108,7 @@ def eventually(true: Callable[[], object], timeout: float = 60.0) -> None:
 
 
 def told(provider: Provider, what: str) -> list[dict[str, Any]]:
-    """Give the provider's ledger (``jobs``) or list of requests (``requests``)."""
+    """Return the provider's ledger (``jobs``) or list of requests (``requests``)."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(
         f"{provider.url}/_sim/{'ledger' if what == 'jobs' else what}", timeout=30
@@ -197,7 +198,7 @@ def test_a_process_that_is_stopped_while_it_sends_records_the_answer_and_sends_n
     first.send_signal(signal.SIGSTOP)
     other = start(
         """
-say(len(engine().resume()))
+say(len(get_engine().resume()))
 run = h.generate("a heron", "segmind")
 say(run.status)
 listen()
@@ -228,7 +229,7 @@ def test_a_process_that_was_taken_for_dead_records_what_it_paid_for(
     first.send_signal(signal.SIGSTOP)
     for lock in log.with_name(f"{log.name}.owners").glob("*.lock"):
         lock.unlink()
-    other = start("say(len(engine().resume()))\nlisten()")
+    other = start("say(len(get_engine().resume()))\nlisten()")
     assert heard(other) == "0"
     (row,) = rows(log)
     assert row.state is State.UNCONFIRMED
@@ -251,7 +252,7 @@ def test_a_process_that_is_stopped_before_it_sends_sends_nothing_when_its_run_wa
         """
 import time
 say(h.generate("a heron", "segmind").run_id)
-while engine().runs_in_hand():
+while get_engine().active_runs():
     time.sleep(0.05)
 say("free")
 """
@@ -264,7 +265,7 @@ say("free")
         lock.unlink()
     other = start(
         """
-engine().resume()
+get_engine().resume()
 say(h.generate("a heron", "segmind").wait(60).status)
 listen()
 """
@@ -274,3 +275,47 @@ listen()
     assert heard(first) == "free", "what it held is no longer its own"
     assert (submits(provider), len(told(provider, "jobs"))) == (2, 1)
     assert sorted(row.state for row in rows(log)) == [State.COMPLETED, State.PREPARED]
+
+
+@pytest.mark.parametrize("state", [State.PREPARED, State.UPLOADING])
+def test_a_run_in_whose_place_another_was_bought_is_never_sent(
+    provider: Provider, log: Path, start: Start, tmp_path: Path, state: State
+) -> None:
+    """Its owner only looked dead: its lock is on another host, where nobody here can see it."""
+    Image.effect_noise((320, 320), 60).convert("RGB").save(tmp_path / "frame.png")
+    ask = 'h.generate("a heron", "segmind", image="frame.png")'
+    if state is State.PREPARED:
+        provider.fault("rate-limited-seconds", "submit", count=1, seconds=3)
+    else:
+        provider.fault("delay", "upload", count=1, seconds=4.0)
+    first = start(
+        f"""
+import time
+say({ask}.run_id)
+while get_engine().active_runs():
+    time.sleep(0.05)
+say("free")
+"""
+    )
+    run_id = heard(first)
+    if state is State.PREPARED:
+        eventually(lambda: submits(provider) == 1)
+    eventually(lambda: rows(log)[0].state is state)
+    first.send_signal(signal.SIGSTOP)
+    for lock in log.with_name(f"{log.name}.owners").glob("*.lock"):
+        lock.unlink()
+    before = submits(provider)
+    other = start(f"say({ask}.wait(60).run_id)\nlisten()")
+    instead = heard(other)
+    first.send_signal(signal.SIGCONT)
+    assert heard(first) == "free"
+    assert submits(provider) == before + 1
+    assert len(told(provider, "jobs")) == 1
+    found = {row.run_id: row for row in rows(log)}
+    assert (found[instead].state, found[run_id].state) == (State.COMPLETED, State.PREPARED)
+    problem = found[run_id].record.problem
+    assert problem is not None
+    assert f"Run {instead} replaced it" in problem.what
+    assert found[run_id].owner is None
+    with RunLog(log) as opened:
+        assert run_id not in [row.run_id for row in opened.unfinished()]

@@ -2,23 +2,77 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.provisioning import KernelProvisionerFactory
 from nbclient import NotebookClient
-from ports import kernel_ports
 from traitlets.config import Config
 
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions
+from tests.simulator import Simulator, SimulatorOptions
+from tests.support.forking.kernels import fork_kernels
+from tests.support.kernel_ports import kernel_ports
+from tests.support.kernel_versions import OTHERS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels_are_forked() -> None:
+    """Fork kernels from a process that has imported the libraries."""
+    fork_kernels()
+
+
+@pytest.fixture
+def kernels_import_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start the test's kernels as usual: they import nothing before the test has them do so."""
+    monkeypatch.setattr(
+        KernelProvisionerFactory.instance(), "default_provisioner_name", "local-provisioner"
+    )
 
 
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Simulator]:
-    """A simulator whose jobs take some two seconds."""
-    with Simulator(SimulatorOptions(port=0, speed=100.0, seed=7)) as running:
+    """A simulator whose jobs take some two seconds; its clips have an eighth of the usual size."""
+    options = SimulatorOptions(speed=100.0, seed=7, variants=1, shrink=8)
+    with Simulator(options) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Jupyter path with a kernelspec for each other version of ipykernel.
+
+    Each is this very environment with another ipykernel laid in front of it.
+    """
+    jupyter_path = tmp_path_factory.mktemp("jupyter")
+    installs = {
+        version: subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"),
+                *("--target", str(jupyter_path / version), f"ipykernel=={version}", "nest-asyncio"),
+            ]
+        )
+        for version in OTHERS
+    }
+    for version, install in installs.items():
+        assert install.wait() == 0
+        spec = jupyter_path / "kernels" / f"ipykernel-{version}"
+        spec.mkdir(parents=True)
+        (spec / "kernel.json").write_text(
+            json.dumps(
+                {
+                    "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                    "display_name": version,
+                    "language": "python",
+                    "env": {"PYTHONPATH": f"{jupyter_path / version}:${{PYTHONPATH}}"},
+                }
+            )
+        )
+    return jupyter_path
 
 
 @pytest.fixture

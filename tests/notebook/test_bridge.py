@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from front_end import FrontEnd
+
+from tests.support.fake_front_end import FrontEnd
 
 RUN = "%%hailuo --provider demo\nA heron crosses a bridge."
-INSERT = "from hailuo_jupyter.kernel.bridge import insert_below; print(insert_below('x = 1', 'c'))"
+INSERT = "from hailuo_jupyter.kernel.comm import insert_below; print(insert_below('x = 1', 'c'))"
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_what_a_front_end_may_ask_for(page: FrontEnd) -> None:
     assert welcome["client"] == page.client_id
     assert welcome["notebook"] == "nb"
     assert (welcome["records"], welcome["bundles"]) == ([], [])
-    assert welcome["can"] == ["rate"]
+    assert welcome["can"] == ["rate", "price", "act"]
     assert page.run(INSERT).text == "False\n"
     hello(page, can=["insert", "later"])
     assert page.run(INSERT).text == "True\n"
@@ -55,16 +56,19 @@ def test_what_a_front_end_may_ask_for(page: FrontEnd) -> None:
     ours = {"hailuo.sync": 1}
     for odd in (None, [], "x", ours, {**ours, "op": 7}, {**ours, "op": "rate", "run_id": []}):
         page.say_anything(odd)
-    page.say("hello", id=7, root="~nobody", path=None, known=[1], shown={"a": 1}, can="insert")
-    page.say("rate", run_id="../x", rating=9)
-    page.say("later", more=1)
+    wrong = {"id": 7, "root": "~nobody", "path": None, "known": [1], "shown": {"a": 1}}
+    page.say_anything({**ours, "op": "hello", **wrong, "can": "insert"})
+    page.say_anything({**ours, "op": "rate", "run_id": "../x", "rating": 9})
+    page.say_anything({**ours, "op": "price", "ask": -1, "run_id": "../x", "source": None})
+    page.say_anything({**ours, "op": "act", "ask": 1, "run_id": "x", "action": "burn"})
+    page.say_anything({**ours, "op": "later", "more": 1})
     assert hello(page)["notebook"] == "nb"
 
     # A rating of a run that there is not comes back in words, to the one who asked.
     page.say("rate", run_id="20200101-000000-aaaaaa", rating=3)
     notice = answered(page, "notice")
     assert notice["client"] == page.client_id
-    assert "not kept" in notice["sentence"]
+    assert "wasn't saved" in notice["sentence"]
 
 
 def test_a_rating_is_kept_and_told(page: FrontEnd) -> None:
@@ -83,6 +87,12 @@ def test_a_rating_is_kept_and_told(page: FrontEnd) -> None:
     mime = "application/vnd.hailuo.run+json"
     shown = next(each["data"] for each in cell.outputs if each["type"] == "display_data")[mime]
     revision = shown["revision"]
+
+    # A stranger's notebook can bear another one's id. Until it is trusted it is told of the runs
+    # alone that its trusted outputs show.
+    assert hello(page)["records"] != []
+    assert hello(page, trusted=False)["records"] == []
+    assert len(hello(page, trusted=False, known={run_id: 0})["records"]) == 1
     output = {"runs": [[run_id, revision]], "embed": False}
     hello(page, known={run_id: revision}, shown=[output])
     for rating in (4, None):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from at_rest import command
+import pytest
 
-from hailuo_jupyter.nbfile.places import Places
-from hailuo_jupyter.nbfile.redraw import redraw
+from hailuo_jupyter.ipynb.locate import RunLocator
+from hailuo_jupyter.ipynb.redraw import redraw
 from hailuo_jupyter.settings import Hailuo
+from tests.simulator import Simulator, SimulatorOptions
+from tests.support.notebook_files import command
 
 MIME = "application/vnd.hailuo.run+json"
 BEGIN = (
@@ -25,17 +28,24 @@ BEGIN = (
 )
 REFUSED = {
     "%hailuo compare one": "%hailuo compare RUN RUN...",
-    "%hailuo compare one one": "is named twice",
-    "%hailuo compare one nosuch": "No run 'nosuch'",
+    "%hailuo compare one one": "was given twice",
+    "%hailuo compare one nosuch": "Run not found: 'nosuch'",
     "%hailuo join one two": "%hailuo join RUN RUN... -o FILE.mp4",
-    "%hailuo join one two -o hailuo/{two.run_id}.mp4 --replace": "never written over",
+    "%hailuo join one two -o hailuo/{two.clip.name} --replace": "never overwritten",
     "%hailuo join one two -o mine.mp4": "--replace",
-    "%hailuo join one two -o scene.mov": "ends in .mp4",
-    "%%hailuo --image run:one@99s\nIt lands.": "has no picture at 99 s",
-    "%%hailuo --image run:nosuch@last\nIt lands.": "No run 'nosuch'",
+    "%hailuo join one two -o scene.mov": "must end in .mp4",
+    "%%hailuo --image run:one@99s\nIt lands.": "has no frame at 99 s",
+    "%%hailuo --image run:nosuch@last\nIt lands.": "Run not found: 'nosuch'",
     "%%hailuo --image run:one\nIt lands.": "run:RUN@last",
-    "hailuo_jupyter.generate('x', image=one.frame(-1))": "has no picture at -1 s",
+    "hailuo_jupyter.generate('x', image=one.frame(-1))": "has no frame at -1 s",
 }
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    """A simulator whose clips are large enough for a frame of one to begin the next."""
+    with Simulator(SimulatorOptions(speed=100.0, seed=7, variants=1, shrink=2)) as running:
+        yield running
 
 
 def data(cell: Any) -> dict[str, Any]:
@@ -45,7 +55,7 @@ def data(cell: Any) -> dict[str, Any]:
 
 def check_drawn_again(nb: dict[str, Any], folder: Path) -> None:
     """See that a comparison whose run was rated since is drawn again as one."""
-    with Places(folder, nb, settings=Hailuo()) as places:
+    with RunLocator(folder, nb, settings=Hailuo()) as places:
         assert redraw(nb, places, folder) == 2, "the run's own output, and the comparison"
     shown = nb["cells"][3]["outputs"][0]["data"]
     assert shown[MIME]["compare"] is True
@@ -69,7 +79,7 @@ def test_clips_follow_each_other(
     shown = data(cells[3])
     assert [each["run_id"] for each in shown[MIME]["runs"]] == [one["run_id"], two["run_id"]]
     assert "A &lt;b&gt;kite&lt;/b&gt; over dunes." in shown["text/html"]
-    assert f"run {one['run_id']} at {frame['at_s']:.2f} s" in shown["text/html"]
+    assert "last frame of one" in shown["text/html"]
 
     scene = (folder / "scenes" / "a.mp4").read_bytes()
     beside = json.loads((folder / "scenes" / "a.json").read_text())
@@ -88,7 +98,7 @@ def test_clips_follow_each_other(
         assert words in output.evalue, (cell.source, output.evalue)
     assert (folder / "mine.mp4").read_bytes() == b"my own"
     assert (
-        hashlib.sha256((folder / "hailuo" / f"{two['run_id']}.mp4").read_bytes()).hexdigest()
+        hashlib.sha256((folder / "hailuo" / two["clip"]["path"]).read_bytes()).hexdigest()
         == (two["clip"]["sha256"])
     )
     assert sum(job.body["prompt"] == "It lands." for job in simulator.ledger.jobs) == 1
@@ -100,5 +110,5 @@ def test_clips_follow_each_other(
         cwd=folder, env=env,
     )  # fmt: skip
     assert again.returncode == 0, again.stderr
-    assert "2 clips are joined in mine.mp4" in again.stdout
+    assert "Joined 2 clips into mine.mp4" in again.stdout
     assert json.loads((folder / "mine.json").read_text())["clips"][1]["run"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from at_rest import (
+from PIL import Image
+
+from hailuo_jupyter.engine import timings
+from hailuo_jupyter.engine.eta import DurationEstimate
+from hailuo_jupyter.errors import CrateError
+from hailuo_jupyter.ipynb.crate import export
+from hailuo_jupyter.ipynb.sync import sync
+from hailuo_jupyter.links import shared_json
+from hailuo_jupyter.runlog import Row
+from hailuo_jupyter.settings import Hailuo
+from hailuo_jupyter.states import State
+from tests.support.notebook_files import (
     buy,
     code,
     command,
@@ -27,16 +39,7 @@ from at_rest import (
     surroundings,
     write,
 )
-from PIL import Image
-from shown_run import shown_row
-
-from hailuo_jupyter.engine.timing import Timing
-from hailuo_jupyter.errors import CrateError
-from hailuo_jupyter.nbfile.crate import export
-from hailuo_jupyter.nbfile.sync import sync
-from hailuo_jupyter.runlog import Row
-from hailuo_jupyter.settings import Hailuo
-from hailuo_jupyter.states import State
+from tests.support.sample_rows import shown_row
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 SOURCE = "%%hailuo --provider demo --image {frame}\nA boat."
@@ -50,7 +53,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, R
     with simulator() as sim, surroundings(folder, sim) as settings:
         frame = Image.new("RGB", (640, 400), "navy")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hailuo_jupyter.engine.life.timing_of", lambda *_: Timing(1.5, 0.3))
+            quick = timings.Timings(expected_duration=DurationEstimate(1.5, 0.3))
+            patch.setattr(timings, "DEFAULT", quick)
             row = buy(settings, path, {"boat": "A boat."}, {"boat": SOURCE}, frame)["boat"]
         write(path, notebook(code("boat", SOURCE, [shown(drawn([row], path, settings))])))
         sync(path)
@@ -141,7 +145,8 @@ def test_a_notebook_becomes_a_crate(
     clip, sidecar = action["result"]
     bytes_ = (done.path / clip.id).read_bytes()
     assert hashlib.sha256(bytes_).hexdigest() == record.clip.sha256 == clip["sha256"]
-    assert json.loads((done.path / sidecar.id).read_text("utf-8")) == json.loads(record.to_json())
+    beside = json.loads((done.path / sidecar.id).read_text("utf-8"))
+    assert beside == json.loads(shared_json(record.to_json()))
     asked = {each["name"]: each.get("value") for each in action["object"]}
     assert asked["prompt"] == "A boat."
     assert asked["mode"] == record.request.options["mode"]
@@ -177,7 +182,7 @@ def test_no_name_and_no_path_of_the_machine(
     path = copied[0]
     path.write_text(path.read_text().replace("A boat.", "A boat on /home/quillfeather."))
     told = export(path, tmp_path / "again", settings=elsewhere).remarks
-    assert any("name your home folder" in each for each in told)
+    assert any("contain your home folder" in each for each in told)
 
 
 def test_what_is_missing_or_changed_is_told_and_left_out(
@@ -192,12 +197,15 @@ def test_what_is_missing_or_changed_is_told_and_left_out(
     (path.parent / "hailuo" / frame.kept).unlink()
     done = export(path, tmp_path / "crate", settings=elsewhere)
     assert [each.split(": ", 1)[1] for each in done.remarks] == [
-        "its clip is not the file that the record tells of: left out.",
-        "its first frame is not in its folder: left out.",
+        "its clip does not match its record; skipped.",
+        "its first frame is not in its folder; skipped.",
     ]
     conforms(done.path)
     assert not list(done.path.rglob("*.mp4"))
     assert not list(done.path.rglob("*.png"))
+
+
+LINKED, NAMED = (f"20261120-140312-00000{number}" for number in (1, 2))
 
 
 def test_a_strangers_notebook_brings_nothing_from_outside_its_folder(
@@ -215,8 +223,8 @@ def test_a_strangers_notebook_brings_nothing_from_outside_its_folder(
     # A link out of the folder, a link to another folder, a name that is no clip's, the crate's own.
     clip.unlink()
     clip.symlink_to(secret)
-    linked = {**stolen, "run_id": "linked", "clip": {**stolen["clip"], "path": "secret.mp4"}}
-    named = {**stolen, "run_id": "named", "clip": {**stolen["clip"], "path": ".profile"}}
+    linked = {**stolen, "run_id": LINKED, "clip": {**stolen["clip"], "path": "secret.mp4"}}
+    named = {**stolen, "run_id": NAMED, "clip": {**stolen["clip"], "path": ".profile"}}
     add(path, stolen, linked, named, {**stolen, "run_id": "ro-crate-metadata"})
     nb = load(path)
     link = '<video src="../private/secret.mp4">'
@@ -228,10 +236,10 @@ def test_a_strangers_notebook_brings_nothing_from_outside_its_folder(
     write(path, nb)
     done = export(path, tmp_path / "crate", settings=elsewhere)
     said = "\n".join(done.remarks)
-    assert "ro-crate-metadata cannot be a run's id" in said
-    assert said.count("its clip lies outside the notebook's folder") == 2
-    assert "Run named: its clip has a name that no clip" in said
+    assert said.count("its clip is outside the notebook's folder") == 2
+    assert f"Run {NAMED}: its clip does not have the name of a clip" in said
     assert done.clips == 0
+    assert not list(done.path.rglob("ro-crate-metadata.mp4")), "that is the name of no run"
     conforms(done.path)
     files = [each.read_bytes() for each in done.path.rglob("*") if each.is_file()]
     assert b"secret" not in files
@@ -243,7 +251,7 @@ def test_runs_that_go_on_stay_out(
     going = shown_row(State.GENERATING).record
     add(copied[0], json.loads(going.to_json()))
     done = export(copied[0], tmp_path / "crate", settings=elsewhere)
-    assert done.remarks == (f"Run {going.run_id} has not ended (generating): left out.",)
+    assert done.remarks == (f"Run {going.run_id} has not finished (generating); skipped.",)
     assert done.runs == 1
 
 
@@ -254,11 +262,11 @@ def test_a_zip_by_the_command_line_and_nothing_is_overwritten(
     out, env = tmp_path / "crate.zip", environment(tmp_path, None)
     done = command("export", path, "-o", out, cwd=tmp_path, env=env)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{out} is written: 1 run(s), 1 clip(s).\n"
+    assert done.stdout == f"Wrote {out}: 1 run, 1 clip.\n"
     with zipfile.ZipFile(out) as packed:
         packed.extractall(tmp_path / "unpacked")
     conforms(tmp_path / "unpacked")
-    with pytest.raises(CrateError, match="is there already"):
+    with pytest.raises(CrateError, match="already exists"):
         export(path, out)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
@@ -303,3 +311,16 @@ if importlib.util.find_spec("rocrate_validator"):
             cwd=tmp_path,
         )
         assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_without_rocrate_the_command_says_what_to_install(tmp_path: Path) -> None:
+    missing = tmp_path / "absent" / "rocrate.py"
+    missing.parent.mkdir()
+    missing.write_text("raise ModuleNotFoundError(\"No module named 'rocrate'\", name='rocrate')")
+    write(tmp_path / "nb.ipynb", notebook())
+    paths = os.pathsep.join([str(missing.parent), os.environ.get("PYTHONPATH", "")])
+    done = command(*("export", "nb.ipynb", "-o", "crate"), cwd=tmp_path, env={"PYTHONPATH": paths})
+    assert done.returncode == 1
+    assert "pip install 'hailuo-jupyter[crate]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "crate").exists()

@@ -7,24 +7,28 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
-from at_rest import ROOT, surroundings
-from front_end import FrontEnd
-from shown_run import shown_row
 
-from hailuo_jupyter import __version__, doctor, installed, keys
+from hailuo_jupyter import __version__, doctor, keys
 from hailuo_jupyter.cli import main
-from hailuo_jupyter.doctor import Diagnosis, Finding, diagnose
+from hailuo_jupyter.doctor import Check, DoctorReport, diagnose
+from hailuo_jupyter.engine.rate_limit import refused
+from hailuo_jupyter.providers.network import CERTIFICATE_VARIABLES
 from hailuo_jupyter.runlog import Owner, RunLog
-from hailuo_jupyter.runlog.look import server_mark
+from hailuo_jupyter.runlog.inspect import server_mark
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
+from tests.support.fake_front_end import FrontEnd
+from tests.support.notebook_files import ROOT, surroundings
+from tests.support.sample_rows import shown_row
 
 KEY = "SG_0123456789abcdefghij"
 
@@ -54,16 +58,19 @@ def settings(tmp_path: Path, jupyter: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(keys, "_from_keyring", lambda _provider: None)
     for name in ("SEGMIND_API_KEY", "AIML_API_KEY", "AIMLAPI_KEY", "AIMLAPI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+    for name in (*CERTIFICATE_VARIABLES, "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
     with surroundings(tmp_path, None) as found:
         yield found
 
 
-def one(found: Diagnosis, part: str, name: str) -> Finding:
+def one(found: DoctorReport, part: str, name: str) -> Check:
     [finding] = [each for each in found.findings if (each.part, each.name) == (part, name)]
     return finding
 
 
-def marked(found: Diagnosis) -> list[str]:
+def marked(found: DoctorReport) -> list[str]:
     return [finding.name for finding in found.findings if finding.todo]
 
 
@@ -78,7 +85,7 @@ def test_all_is_well(
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "versions"
-    assert lines[-1] == "All is well."
+    assert lines[-1] == "No problems found."
     assert any("hailuo-jupyter" in line and __version__ in line for line in lines)
     assert any("ipykernel" in line and metadata.version("ipykernel") in line for line in lines)
     assert sorted(tmp_path.rglob("*")) == before  # to look makes nothing
@@ -114,7 +121,7 @@ def test_the_lab_extension_is_disabled(settings: Hailuo, tmp_path: Path, said: A
 
 def test_the_server_extension_and_a_server_that_collects(settings: Hailuo, tmp_path: Path) -> None:
     part, config = "server extension", tmp_path / "config" / "jupyter_server_config.d"
-    assert one(diagnose(settings, tmp_path), part, "here").value.startswith("none; ")
+    assert one(diagnose(settings, tmp_path), part, "here").value.startswith("not installed; ")
     config.mkdir(parents=True)
     shutil.copy(ROOT / "hailuo_jupyter/server_extension.json", config / "hailuo_jupyter.json")
     assert one(diagnose(settings, tmp_path), part, "here").value == "enabled"
@@ -155,9 +162,9 @@ def test_the_environment_of_a_kernel_alone_needs_no_extension(
     (jupyter / "package.json").unlink()
     assert diagnose(settings, tmp_path, kernel=True).ok
     assert not diagnose(settings, tmp_path).ok
-    there = installed.version
+    there = doctor._installed_version
     monkeypatch.setattr(
-        installed, "version", lambda name: None if name == "jupyterlab" else there(name)
+        doctor, "_installed_version", lambda name: None if name == "jupyterlab" else there(name)
     )
     assert diagnose(settings, tmp_path).ok
 
@@ -165,7 +172,9 @@ def test_the_environment_of_a_kernel_alone_needs_no_extension(
 def test_a_jupyterlab_that_is_too_old(
     settings: Hailuo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installed, "version", {"jupyterlab": "4.0.13", "ipykernel": "6.100"}.get)
+    monkeypatch.setattr(
+        doctor, "_installed_version", {"jupyterlab": "4.0.13", "ipykernel": "6.100"}.get
+    )
     assert marked(diagnose(settings, tmp_path)) == ["jupyterlab"]
 
 
@@ -194,8 +203,12 @@ def test_keys_are_present_or_absent_and_nothing_of_them_is_shown(
     monkeypatch.setenv("SEGMIND_API_KEY", KEY)
     (tmp_path / ".env").write_text(f"AIML_API_KEY={KEY[::-1]}\n")
     found = diagnose(settings, tmp_path)
-    assert one(found, "keys", "segmind").value == "present, environment SEGMIND_API_KEY"
-    assert one(found, "keys", "aimlapi").value == "present, .env AIML_API_KEY"
+    assert one(found, "keys", "segmind").value == (
+        "present, environment SEGMIND_API_KEY; 'jupyter hailuo probe segmind' checks the account for free"
+    )
+    assert one(found, "keys", "aimlapi").value.startswith(
+        "present, .env AIML_API_KEY; 'jupyter hailuo probe"
+    )
     said = json.dumps(found.as_json()) + "\n".join(found.lines())
     for key in (KEY, KEY[::-1]):
         assert not [at for at in range(len(key) - 4) if key[at : at + 5] in said]
@@ -222,6 +235,37 @@ def test_addresses_in_force(
     assert one(found, "addresses", "SEGMIND_BASE_URL").value == "https://proxy.example/v1"
     assert marked(found) == ["AIML_API_BASE_URL"]
     assert one(found, "addresses", "HAILUO_LOOPBACK_ONLY").value.startswith("set")
+
+
+def test_the_way_to_the_network(
+    settings: Hailuo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not [each for each in diagnose(settings, tmp_path).findings if each.part == "network"]
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "localhost,fe80::/10,[::1]")
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    found = diagnose(settings, tmp_path)
+    assert found.ok
+    assert one(found, "network", "proxy").value == (
+        "HTTPS_PROXY names the proxy http://proxy.example:3128"
+    )
+    assert one(found, "network", "NO_PROXY").value == "2 valid; skipped: fe80::/10"
+    assert one(found, "network", "SSL_CERT_FILE").value == certifi.where()
+
+
+@pytest.mark.parametrize(
+    "name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"]
+)
+def test_what_is_wrong_on_the_way_to_the_network(
+    name: str, settings: Hailuo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "nonsense://me:secret@proxy.example")
+    monkeypatch.setenv(name, str(tmp_path / "missing.pem"))
+    found = diagnose(settings, tmp_path)
+    assert marked(found) == ["proxy", name]
+    assert "ALL_PROXY" in one(found, "network", "proxy").todo
+    assert one(found, "network", name).value.startswith(f"{name} is ")
+    assert "secret" not in "".join(found.lines())
 
 
 def test_folders_that_take_no_files(settings: Hailuo, tmp_path: Path) -> None:
@@ -260,15 +304,31 @@ def test_the_run_log_and_who_watches_what(settings: Hailuo, tmp_path: Path) -> N
         assert one(found, "run log", "mode").value == "write-ahead log"
         assert one(found, "run log", "runs").value == "5, 4 of them unfinished"
         assert (
-            f"watched by process {owner.id.split('-')[0]}"
+            f"tracked by process {owner.id.split('-')[0]}"
             in one(found, "run log", live.run_id).value
         )
         assert "is gone" in one(found, "run log", left.run_id).value
         assert "the clip is paid for" in one(found, "run log", left.run_id).todo
-        assert "what became of it" in one(found, "run log", unanswered.run_id).todo
-        assert "waits for you" in one(found, "run log", unsent.run_id).value
+        assert "what happened" in one(found, "run log", unanswered.run_id).todo
+        assert "not sent" in one(found, "run log", unsent.run_id).value
         assert sorted(marked(found)) == sorted([left.run_id, unanswered.run_id])
         assert done.run_id not in {each.name for each in found.findings}
+
+
+def test_a_limit_that_makes_runs_wait(settings: Hailuo, tmp_path: Path) -> None:
+    now = time.time()
+    with RunLog(settings.run_log_path()) as log:
+        with log.rate_limit("segmind/a", "1-a") as rows:
+            limit = refused(None, [], sent_at=now, now=now - 200, wait=200.0, floor=5.0)
+            rows.state = limit.dump(now)
+        with log.rate_limit("segmind/a/history", "1-a") as rows:
+            rows.state = limit.dump(now)
+        found = diagnose(settings, tmp_path)
+    said = one(found, "run log", "rate limit").value
+    assert said == (
+        "Segmind limits requests: it refused one 3 min ago, and about 5 a minute leave now."
+    )
+    assert found.ok, "nobody has to do anything"
 
 
 @pytest.mark.parametrize(("content", "said"), [(b"no database at all" * 99, "damaged"), (b"", "")])
@@ -304,7 +364,7 @@ def test_it_needs_nothing_that_is_slow(settings: Hailuo, tmp_path: Path) -> None
 def test_in_a_kernel(folder: Path, env: dict[str, str]) -> None:
     with FrontEnd(folder, env) as page:
         said = page.run("%load_ext hailuo_jupyter\n%hailuo doctor").text
-        assert f" {folder / 'hailuo'}; made at the first run\n" in said
+        assert f" {folder / 'hailuo'}; will be created by the first run\n" in said
         assert "! in the page" in said  # this front end never says hello
         assert env["SEGMIND_API_KEY"] not in said
         assert page.run("%hailuo doctor now").error is not None

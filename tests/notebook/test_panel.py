@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -13,77 +12,18 @@ from typing import Any
 
 import nbformat
 import pytest
-from front_end import Cell, FrontEnd
 from nbclient import NotebookClient
-from ports import kernel_ports
 from traitlets.config import Config
 
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions
+from tests.simulator import Simulator, SimulatorOptions
+from tests.support.fake_front_end import FrontEnd
+from tests.support.kernel_ports import kernel_ports
+from tests.support.notebook_files import MIME
+from tests.support.panel_widgets import GENERATE, PanelWidgets
 
-MIME = "application/vnd.hailuo.run+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SHOW = "import hailuo_jupyter\np = hailuo_jupyter.panel()"
-
-
-class Form:
-    """The widgets of the panel on a page, found by what stands on them."""
-
-    def __init__(self, page: FrontEnd, cell: Cell) -> None:
-        self.page, self.cell = page, cell
-
-    def _comm(self, label: str) -> str:
-        found = [cid for cid, state in self.page.comms.items() if state.get("description") == label]
-        assert len(found) == 1, (label, found)
-        return found[0]
-
-    def state(self, label: str) -> dict[str, Any]:
-        return self.page.comms[self._comm(label)]
-
-    def send(self, label: str, *buffers: bytes, **data: Any) -> None:
-        client = self.page._client
-        content = {"comm_id": self._comm(label), "data": data}
-        message = {**client.session.msg("comm_msg", content), "buffers": list(buffers)}
-        client.shell_channel.send(message)
-
-    def type(self, label: str, value: Any, trait: str = "value") -> None:
-        self.send(label, method="update", state={trait: value}, buffer_paths=[])
-
-    def choose(self, label: str, option: str) -> None:
-        at = self.state(label)["_options_labels"].index(option)
-        self.type(label, at, "index")
-
-    def upload(self, label: str, data: bytes) -> None:
-        file = {"name": "a.jpg", "type": "image/jpeg", "size": len(data), "last_modified": 1}
-        where = [["value", 0, "content"]]
-        self.send(label, data, method="update", state={"value": [file]}, buffer_paths=where)
-
-    def click(self, label: str) -> None:
-        self.send(label, method="custom", content={"event": "click"})
-
-    def clicks_when_on(self, label: str) -> None:
-        self.page.until(lambda: self.state(label)["disabled"] is False)
-        self.click(label)
-
-    def says(self, text: str) -> bool:
-        values = (str(state.get("value", "")) for state in self.page.comms.values())
-        return any(text in re.sub(r"<[^>]+>", "", value) for value in values)
-
-    def until_says(self, text: str) -> None:
-        self.page.until(lambda: self.says(text), 30)
-
-    @property
-    def bundle(self) -> dict[str, Any]:
-        return next(o["data"] for o in self.cell.outputs if o["type"] == "display_data")
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return list(self.bundle[MIME]["runs"])
-
-    def until_completed(self, count: int) -> None:
-        self.page.until(
-            lambda: [r["state"] for r in self.records] == ["completed"] * count, timeout=40
-        )
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +50,10 @@ def page(folder: Path, env: dict[str, str]) -> Iterator[FrontEnd]:
         yield running
 
 
-def shown(page: FrontEnd, code: str = SHOW, cell_id: str = "panel") -> Form:
+def shown(page: FrontEnd, code: str = SHOW, cell_id: str = "panel") -> PanelWidgets:
     cell = page.run(code, cell_id)
     assert cell.error is None, cell.error
-    return Form(page, cell)
+    return PanelWidgets(page, cell)
 
 
 def jobs(simulator: Simulator, prompt: str) -> int:
@@ -124,22 +64,23 @@ def test_what_is_clicked_is_sent_once_and_kept(page: FrontEnd, simulator: Simula
     form = shown(page)
     # Before any run there is a whole bundle, whose twin says what the cell is.
     assert form.bundle[MIME]["runs"] == []
-    assert "needs a running kernel" in form.bundle["text/html"]
-    assert form.bundle["text/plain"].startswith("Hailuo panel")
+    assert "Run this cell to open the panel." in form.bundle["text/html"]
+    assert form.bundle["text/plain"].startswith("Run this cell")
     assert form.bundle[WIDGET]["model_id"] in page.comms
-    assert form.state("Submit")["disabled"] is True
-    assert form.says("Submit is off: Write a prompt")
+    assert form.state(GENERATE)["disabled"] is True
+    assert form.state(GENERATE)["description"] == "Generate · free"
+    assert form.says("Enter a prompt to continue.")
 
     # A page holds back the newest text until the kernel has answered the text before; the click
     # overtakes it. What is sent is what the person had typed.
     form.type("Prompt", "A heron lifts")
-    form.clicks_when_on("Submit")
-    form.click("Submit")
+    form.clicks_when_on(GENERATE)
+    form.click(GENERATE)
     form.type("Prompt", "A heron lifts off a lake, whole.")
     page.until(lambda: form.records)
     assert form.records[0]["request"]["prompt"] == "A heron lifts off a lake, whole."
     assert form.records[0]["origin"]["cell_id"] == "panel"
-    form.until_says("is on its way")
+    form.until_says("Submitted")
 
     # The kernel is busy, and the card goes on all the same; at the end its clip is in the twin.
     page.run("import time; time.sleep(1)")
@@ -154,16 +95,16 @@ def test_what_is_clicked_is_sent_once_and_kept(page: FrontEnd, simulator: Simula
     }
 
     # Submitted again, the request is shown and not bought.
-    form.clicks_when_on("Submit")
-    form.until_says("This notebook has this request already")
+    form.clicks_when_on(GENERATE)
+    form.until_says("You already have this clip")
     assert jobs(simulator, "off a lake, whole.") == 1
 
     # A new take is bought after its price is agreed to, once however often it is clicked.
     form.click("New take · free (demo)")
-    form.until_says("This buys another clip of the same request: free (demo).")
+    form.until_says("Generate another take for free (demo)?")
     assert jobs(simulator, "off a lake, whole.") == 1
-    form.click("Buy a new take")
-    form.click("Buy a new take")
+    form.click("Generate")
+    form.click("Generate")
     page.until(lambda: len(form.records) == 2)
     form.until_completed(2)
     assert jobs(simulator, "off a lake, whole.") == 2
@@ -179,52 +120,64 @@ def test_fields_follow_the_provider_and_mistakes_stand_beside_them(
     form.type("Prompt", "x" * 2003)
     form.until_says("The prompt has 2003 characters; the limit is 2000. Shorten it by 3.")
     form.type("Prompt", "A heron.")
-    form.choose("Provider", "AI/ML API")
-    form.until_says("There is no key for AI/ML API.")
-    assert page.comms[form.state("Mode")["layout"].removeprefix("IPY_MODEL_")]["display"] == "none"
-    assert form.state("Submit")["disabled"] is True
-    page.run("os.environ['AIML_API_KEY'] = key")
-    page.until(lambda: form.state("Submit")["disabled"] is False)
-    form.choose("Resolution", "1080P")
-    form.choose("Duration (s)", "10")
-    form.until_says("AI/ML API refuses --resolution 1080P with --duration 10")
-    form.choose("Duration (s)", "6")
-    form.until_says("Price: about 0.52 USD for a clip (inferred")
+    form.press("Provider", "AI/ML API")
+    form.until_says("No key for AI/ML API yet.")
+    assert form.state(GENERATE)["disabled"] is True
+    form.type("API key", "not a key")
+    form.until_says("a usable key: it contains spaces")
+    # What is typed reaches the kernel, and is in no widget afterwards.
+    form.type("API key", "aiml-golden89abcdef0123")
+    page.until(lambda: form.state(GENERATE)["disabled"] is False)
+    assert form.state("API key")["value"] == ""
+    assert "golden89" not in str(page.comms)
+    form.press("Quality", "1080P")
+    page.until(lambda: any(_is_refused(state) for state in page.comms.values()))
+    form.until_says("Price: $0.52–0.64 for a clip (estimate")
     form.until_says("Time: usually about 5 min")
+    page.until(lambda: form.state(GENERATE)["description"] == "Generate · $0.52–0.64")
+    form.press("Takes", "2")
+    page.until(lambda: form.state(GENERATE)["description"] == "Generate · $1.03–1.27")
+    form.press("Takes", "1")
+    form.click("Compare prices")
+    form.until_says("Who can make this clip.")
 
-    form.choose("First frame", "a path or an address")
-    form.type("First frame: path or address", "first-fram.jpg")
+    form.choose("First frame", "path or URL")
+    form.type("First frame: path or URL", "first-fram.jpg")
     form.until_says("The nearest name in that folder is first-frame.jpg.")
-    form.type("First frame: path or address", "first-frame.jpg")
-    form.until_says(
-        "640 \N{MULTIPLICATION SIGN} 427, ratio 1.50, JPEG, 0.1 MB. It fits the limits."
-    )
+    form.type("First frame: path or URL", "first-frame.jpg")
+    form.until_says("640 \N{MULTIPLICATION SIGN} 427, ratio 1.50, JPEG, 0.1 MB. OK.")
 
     # A variable is offered as soon as a cell has made it.
     page.run("from PIL import Image; small = Image.new('RGB', (200, 200))")
-    form.choose("First frame", "a variable of the notebook")
+    form.choose("First frame", "variable")
     form.choose("First frame: variable", "small")
     form.until_says("has 200 x 200 pixels; its shorter side")
     page.run("small = small.resize((800, 450))")
     form.until_says("800 \N{MULTIPLICATION SIGN} 450, ratio 1.78, PNG")
 
-    form.click("As cell")
+    form.click("Insert as cell")
     form.until_says(
         "%%hailuo --provider aimlapi --resolution 1080P --duration 6 --image {small}\nA"
     )
     assert not form.records
 
 
+def _is_refused(state: dict[str, Any]) -> bool:
+    return str(state.get("tooltip")).startswith("Length: 10 s (") and state["disabled"] is True
+
+
 def test_an_upload_is_kept_and_repeated(page: FrontEnd, folder: Path, simulator: Simulator) -> None:
     form, picture = shown(page), (NOTEBOOKS / "first-frame.jpg").read_bytes()
-    form.choose("First frame", "upload a file")
-    form.upload("First frame: choose a file", b"GIF89a")
+    form.upload("First frame: browse", b"GIF89a")
     form.until_says("is GIF; providers take JPEG and PNG.")
-    form.upload("First frame: choose a file", picture)
-    form.until_says("It fits the limits. Kept as hailuo/frames/")
+    form.upload("First frame: browse", picture)
+    form.until_says("JPEG, 0.1 MB. OK.")
+    assert form.state("First frame")["_options_labels"][form.state("First frame")["index"]] == (
+        "uploaded file"
+    )
     form.type("Prompt", "A rocket stands still, for the upload.")
     form.type("Tags", "one, two")
-    form.clicks_when_on("Submit")
+    form.clicks_when_on(GENERATE)
     form.until_completed(1)
     first = form.records[0]
     assert first["tags"] == ["one", "two"]
@@ -239,7 +192,7 @@ def test_an_upload_is_kept_and_repeated(page: FrontEnd, folder: Path, simulator:
         "    p._view.fields.prompt.value += ' [Push in]'\n"
         "    p._view._submit.click()\n"
         "from hailuo_jupyter.engine import process\n"
-        f"run = process.engine().run({first['run_id']!r})\n"
+        f"run = process.get_engine().run({first['run_id']!r})\n"
         "threading.Thread(target=on_a_subshell).start()"
     )
     page.until(lambda: len(form.records) == 2)
@@ -281,7 +234,7 @@ def test_after_a_restart_the_runs_stand_below_the_form_again(
     assert jobs(simulator, "A heron, ") == 2
 
 
-def prompts(form: Form) -> set[str]:
+def prompts(form: PanelWidgets) -> set[str]:
     return {record["request"]["prompt"] for record in form.records}
 
 
@@ -300,7 +253,7 @@ def test_the_notebook_of_the_panel_runs_headless_and_pays_once(
         cells = {cell.id: cell for cell in notebook.cells}
         said = cells["panel"].outputs
         assert len(said) == 1
-        assert said[0].text.startswith("The panel is a form to be used in an open notebook")
+        assert said[0].text.startswith("The panel needs an open notebook")
         table = cells["compare"].outputs[0].text.splitlines()
         first = table[0].split()[0]
         assert table[0].endswith("parent: none")
@@ -327,4 +280,4 @@ def test_in_a_terminal_there_is_a_sentence(env: dict[str, str], folder: Path) ->
         [sys.executable, "-m", "IPython", "--no-banner", "-c", code],
         cwd=folder, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    assert done.stdout.count("The panel is a form to be used in an open notebook") == 1
+    assert done.stdout.count("The panel needs an open notebook") == 1

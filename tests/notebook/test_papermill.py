@@ -8,13 +8,13 @@ from typing import Any
 
 import nbformat
 import pytest
-from at_rest import MIME, code, load, notebook, simulator, surroundings, write
 from nbconvert.preprocessors import ExecutePreprocessor
 
-from hailuo_jupyter.kernel.origin import made_of_path
-from hailuo_jupyter.nbfile.sync import sync
-from hailuo_jupyter.nbfile.verify import verify
-from hailuo_jupyter.simulator import Simulator
+from hailuo_jupyter.ids import made_of_path
+from hailuo_jupyter.ipynb.sync import sync
+from hailuo_jupyter.ipynb.verify import verify
+from tests.simulator import Simulator
+from tests.support.notebook_files import MIME, code, load, notebook, simulator, surroundings, write
 
 papermill = pytest.importorskip("papermill")
 
@@ -33,7 +33,7 @@ def engine() -> None:
     """Register the engine, as its entry point does in an installation."""
     from papermill.engines import papermill_engines
 
-    from hailuo_jupyter.nbfile.papermill import HailuoEngine
+    from hailuo_jupyter.ipynb.papermill import HailuoEngine
 
     papermill_engines.register("hailuo", HailuoEngine)
 

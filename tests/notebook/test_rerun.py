@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from front_end import Cell, FrontEnd
 from PIL import Image
 
-from hailuo_jupyter.simulator import Simulator
+from tests.simulator import Simulator
+from tests.support.fake_front_end import Cell, FrontEnd
 
 MIME = "application/vnd.hailuo.run+json"
 PROMPT = "A {canyon} at dawn."
@@ -46,14 +46,14 @@ def refused(page: FrontEnd, code: str) -> str:
     return str(cell.error["evalue"])
 
 
-#: Notes what the bridge tells front ends from now on.
+#: Notes what the kernel tells front ends from now on.
 SPY = """
-from hailuo_jupyter.kernel import bridge
-sent, send = [], bridge._bridge._send
+from hailuo_jupyter.kernel import comm
+sent, send = [], comm._state().bridge._send
 def spy(op, **content):
     sent.append((op, content))
     send(op, **content)
-bridge._bridge._send = spy
+comm._state().bridge._send = spy
 """
 TOLD = """
 import time
@@ -68,10 +68,10 @@ print([(op, c["records"][0]["run_id"]) for op, c in sent][-1])
 def check_rating(page: FrontEnd, first: Cell, run_id: str) -> None:
     """Rate a run that has ended: its output and the notebook's metadata are told."""
     said(page, SPY)
-    assert said(page, "%hailuo rate canyon 4") == f"Run {run_id} is rated 4 of 5.\n"
+    assert said(page, "%hailuo rate canyon 4") == f"Rated run {run_id} 4/5.\n"
     assert said(page, TOLD) == f"('news', '{run_id}')\n"
-    assert said(page, "%hailuo tag canyon keep dawn").endswith("has the tags: keep, dawn.\n")
-    assert said(page, "%hailuo tag canyon dawn --remove").endswith("has the tags: keep.\n")
+    assert said(page, "%hailuo tag canyon keep dawn").endswith(": keep, dawn.\n")
+    assert said(page, "%hailuo tag canyon dawn --remove").endswith(": keep.\n")
     assert "soft light" in said(page, f"%hailuo note {run_id[-6:]} soft light")
     page.until(lambda: "note: soft light" in bundle(first)["text/html"], 15)
     html = bundle(first)["text/html"]
@@ -79,14 +79,14 @@ def check_rating(page: FrontEnd, first: Cell, run_id: str) -> None:
     assert "tags: keep" in html
     assert bundle(first)[MIME]["rating"] == 4
     assert "rated 4 of 5" in bundle(page.run("%hailuo show canyon"))["text/plain"]
-    gone = f"Run {run_id} has no rating any more.\n"
+    gone = f"Rating removed from run {run_id}.\n"
     assert said(page, "%hailuo rate canyon none") == gone
     page.until(lambda: bundle(first)[MIME]["rating"] is None, 15)
     assert "rated" not in bundle(page.run("%hailuo show canyon"))["text/plain"]
     assert said(page, "%hailuo rate canyon --clear") == gone
     assert "from 0 to 5" in refused(page, "%hailuo rate canyon 9")
-    assert "It is written: %hailuo rate RUN N" in refused(page, "%hailuo rate canyon")
-    assert "No run 'nosuch'" in refused(page, "%hailuo rate nosuch 3")
+    assert "Usage: %hailuo rate RUN N" in refused(page, "%hailuo rate canyon")
+    assert "Run not found: 'nosuch'" in refused(page, "%hailuo rate nosuch 3")
 
 
 def test_a_run_is_rated_and_asked_for_again(
@@ -103,7 +103,7 @@ def test_a_run_is_rated_and_asked_for_again(
     again = "%hailuo rerun canyon --no-optimizer --tag second"
     bought = page.run(again, "again")
     assert bought.error is None
-    for words in ("with the prompt optimizer off: it costs nothing (demo).", "takes a seed."):
+    for words in ("with the prompt optimizer off: it costs nothing (demo).", "accepts a seed."):
         assert words in bought.text
     record = bundle(bought)[MIME]
     assert record["parent"] == run_id
@@ -132,7 +132,7 @@ def test_a_run_is_rated_and_asked_for_again(
     # A frame that is not what was sent any more is refused, not sent.
     (folder / "hailuo" / "frames" / f"{frame}.png").write_bytes(b"changed")
     words = refused(page, "%hailuo rerun canyon --mode pro")
-    assert "is no longer what was sent: the file in hailuo/frames was changed" in words
+    assert "has changed in hailuo/frames since it was sent" in words
     assert "--image" in words
     assert str(folder) not in words
     assert jobs(simulator) == 2

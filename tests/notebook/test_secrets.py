@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from at_rest import code, command, environment, notebook, simulator, write
-from front_end import Cell, FrontEnd
 
-from hailuo_jupyter.nbfile.audit import scan_bytes
-from hailuo_jupyter.simulator import Simulator
+from hailuo_jupyter.ipynb.audit import scan_bytes
+from tests.simulator import Simulator
+from tests.support.fake_front_end import Cell, FrontEnd
+from tests.support.notebook_files import code, command, environment, notebook, simulator, write
 
 MIME = "application/vnd.hailuo.run+json"
 
@@ -38,7 +38,7 @@ from hailuo_jupyter.engine import process
 for provider in catalogue.providers():
     found = keys.find(provider.name, provider.key_variables)
     print(found, repr(found), str(found), [found], f"{found!r}")
-engine = process.engine()
+engine = process.get_engine()
 for log in engine.logs():
     for row in log.recent():
         run = engine.run(row.run_id)
@@ -49,7 +49,7 @@ for log in engine.logs():
         except errors.HailuoError as error:
             traceback.print_exc(file=sys.stdout)
             print(repr(error), error.as_problem())
-print(vars(engine), engine.wires, process.__dict__.keys())
+print(vars(engine), engine.providers, process.__dict__.keys())
 """
 
 
@@ -101,7 +101,7 @@ def env(home: Path, sim: Simulator, used: dict[str, str]) -> dict[str, str]:
 
 
 def refusals(key: str) -> list[tuple[str, dict[str, Any]]]:
-    """Give answers to a submit in which a provider repeats the key that it was asked with."""
+    """Return answers to a submit in which a provider repeats the key that it was asked with."""
     said = f"Invalid API key {key}. Got header x-api-key: {key}"
     return [
         ("answer", {"status": 401, "body": {"error": said, "token": key}}),
@@ -114,6 +114,12 @@ def refusals(key: str) -> list[tuple[str, dict[str, Any]]]:
         ("redirect", {}),
         ("job-fails", {"message": f"worker said: {said}"}),
     ]
+
+
+def refused(cell: Cell) -> bool:
+    """Return whether a cell has an error, or a card that says that the answer was lost."""
+    shown = (each.get("data", {}).get(MIME, {}) for each in cell.outputs)
+    return cell.error is not None or any(each.get("state") == "unconfirmed" for each in shown)
 
 
 def clean(text: str | bytes, used: dict[str, str], where: object) -> None:
@@ -137,6 +143,8 @@ def test_no_key_in_whatever_a_kernel_says_and_writes(
             run("%%hailuo --provider segmind --image f.png\nA heron."),
             run("%%hailuo --provider aimlapi --image f.png\nA heron."),
         ]
+        # On a busy machine an answer may take more than the two seconds that a cell waits.
+        run("import hailuo_jupyter.kernel.generate as g; g.ANSWER_S = 10.0")
         failed = 0
         for provider, key in (
             ("segmind", used["SEGMIND_API_KEY"]),
@@ -144,7 +152,7 @@ def test_no_key_in_whatever_a_kernel_says_and_writes(
         ):
             for number, (fault, options) in enumerate(refusals(key)):
                 sim.fault(fault, "submit", **options)
-                failed += run(f"%%hailuo --provider {provider}\nFault {number}.").error is not None
+                failed += refused(run(f"%%hailuo --provider {provider}\nFault {number}."))
         assert failed >= 12
         run("%xmode Verbose")
         sim.fault("answer", "submit", status=401, body={"error": used["SEGMIND_API_KEY"]})
@@ -211,7 +219,7 @@ def test_no_key_in_a_notebook_that_is_executed_nor_on_the_terminal(
     assert USER not in told
     audit = command("audit", work, cwd=work, env=env)
     assert audit.returncode == 0, audit.stdout
-    assert "no secret was found" in audit.stdout
+    assert "no secrets found" in audit.stdout
 
 
 def shown(cell: Cell) -> dict[str, Any]:

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from at_rest import environment, simulator
 from jupyter_server.extension.config import ExtensionConfigManager
 from jupyter_server.extension.manager import ExtensionPackage
-from live_server import Server
-from shown_run import shown_row
 
 from hailuo_jupyter import __version__
-from hailuo_jupyter.nbfile.audit import scan_bytes
+from hailuo_jupyter.ipynb.audit import scan_bytes
 from hailuo_jupyter.runlog import RunLog
-from hailuo_jupyter.runlog.look import look, server_mark, servers
-from hailuo_jupyter.simulator import Simulator
+from hailuo_jupyter.runlog.inspect import inspect, server_mark, servers
 from hailuo_jupyter.states import State
+from tests.simulator import Simulator
+from tests.support.jupyter_server import Server
+from tests.support.notebook_files import environment, simulator
+from tests.support.sample_rows import shown_row
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a kill is POSIX's")
 SEGMIND, AIML = "SG_5e1f0a9c7b3d2e48", "5e1f0a9c7b3d2e48aa017cc4"
@@ -29,7 +29,7 @@ ASK = f"""
 %load_ext hailuo_jupyter
 import os, hailuo_jupyter as h
 from hailuo_jupyter import keys
-keys.remember("aimlapi", "{AIML}")
+keys.remember("aimlapi", keys.Key("{AIML}", "the test"))
 runs = [h.generate("a heron", "segmind"), h.generate("a heron", "aimlapi")]
 print(os.getpid(), *[run.run_id for run in runs])
 """
@@ -59,12 +59,12 @@ def test_a_killed_kernels_runs_are_finished_by_the_server_alone(tmp_path: Path) 
         env = variables(tmp_path, sim, SEGMIND_API_KEY=SEGMIND)
         path = Path(env["HAILUO_RUN_LOG"])
         with Server(tmp_path, env) as server:
-            assert "hailuo: finishes runs whose kernel is gone" in server.said
+            assert "hailuo: finishing runs whose kernel is gone" in server.said
             kernel = server.kernel()
             pid, ours, keyless = kernel.run(ASK).split()
             until(lambda: servers(path) == [str(server.process.pid)], server)
             kernel.run("import time; time.sleep(1)")  # some looks of the server's
-            assert [each.watched and each.pid for each in look(path).unfinished] == [pid, pid]
+            assert [each.watched and each.pid for each in inspect(path).unfinished] == [pid, pid]
             assert ours not in server.said
 
             os.kill(int(pid), signal.SIGKILL)
@@ -90,12 +90,12 @@ def test_one_setting_turns_it_off(tmp_path: Path) -> None:
     path = Path(env["HAILUO_RUN_LOG"])
     with RunLog(path) as log:
         log.insert(left.record, folder=tmp_path, kind="k", owner="1-00000000")
-    (before,) = look(path).unfinished
+    (before,) = inspect(path).unfinished
     assert before.orphaned
     with Server(tmp_path, env, Hailuo={"collector": False}) as server:
         assert "Hailuo.collector is False" in server.said
         assert server.end() == 0
-    assert look(path).unfinished == (before,)
+    assert inspect(path).unfinished == (before,)
     assert not server_mark(path).with_name("runs.sqlite3.servers.owners").exists()
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from at_rest import environment, load, shown, simulator, surroundings, write
-from at_rest import notebook as new_notebook
-from front_end import FrontEnd
-from test_panel import Form
 
-from hailuo_jupyter.nbfile.sync import sync
-from hailuo_jupyter.simulator import Simulator
+from hailuo_jupyter.ipynb.sync import sync
+from tests.simulator import Simulator
+from tests.support.engine_fixture import KEYS
+from tests.support.fake_front_end import FrontEnd
+from tests.support.notebook_files import environment, load, shown, simulator, surroundings, write
+from tests.support.notebook_files import notebook as new_notebook
+from tests.support.panel_widgets import PanelWidgets
 
 MIME = "application/vnd.hailuo.run+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -23,6 +24,11 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 LOAD = "%load_ext hailuo_jupyter\n%config Hailuo.demo_speed = 300"
 ONE_BY_ONE = f"{LOAD}\n%config Hailuo.sweep_parallel = 1"
 GRID = '--sweep mode=standard,pro --sweep style="ink wash","35mm film" --sweep shot=wide,close'
+IN_FLIGHT = (
+    "from hailuo_jupyter.engine import process\n"
+    "rows = [row for log in process.get_engine().logs() for row in log.unfinished()]\n"
+    "print(sum(row.record.job.id is not None for row in rows))"
+)
 PROMPT = "A heron lifts off a lake, {style}, {shot}."
 
 
@@ -36,7 +42,7 @@ def sim() -> Iterator[Simulator]:
 def front(tmp_path: Path, sim: Simulator) -> Iterator[FrontEnd]:
     folder = tmp_path / "nb"
     folder.mkdir()
-    env = {**environment(tmp_path, sim), "SEGMIND_API_KEY": "SG_0123456789abcdef"}
+    env = {**environment(tmp_path, sim), **sim.environment(), **KEYS}
     with FrontEnd(folder, env) as running:
         assert running.run(LOAD).error is None
         yield running
@@ -61,13 +67,13 @@ def test_the_button_sends_what_the_plan_says_and_a_rerun_buys_nothing(
     cell = front.run(f"%%hailuo --provider demo {GRID}\n{PROMPT}")
     assert cell.error is None
     asked = sheet(cell)
-    assert "8 runs: 8 to send." in asked["text/plain"]
-    assert "Usually done in about" in asked["text/plain"]
+    assert "8 runs: 8 new." in asked["text/plain"]
+    assert "About " in asked["text/plain"]
     assert asked[MIME]["runs"] == []
     assert submits(sim, "A heron lifts") == 0
-    form = Form(front, cell)
+    form = PanelWidgets(front, cell)
     for _ in range(2):  # pressed twice, agreed to once
-        form.click("Send 8 runs for free (demo)")
+        form.click("Generate 8 clips for free (demo)")
     front.until(lambda: counted(sheet(cell), "completed") == 8)
     data = sheet(cell)
     assert submits(sim, "A heron lifts") == 8
@@ -89,6 +95,40 @@ def test_the_button_sends_what_the_plan_says_and_a_rerun_buys_nothing(
     assert "['axis_mode', 'axis_style', 'axis_shot', 'run_id'] 8 8" in table.text
 
 
+def test_a_sweep_over_providers_and_models_tells_them_apart(
+    front: FrontEnd, sim: Simulator
+) -> None:
+    providers, models = ("fal", "runware", "minimax"), ("hailuo-02", "hailuo-2.3")
+    cell = front.run(
+        f"%%hailuo --sweep provider={','.join(providers)} --sweep model={','.join(models)} --yes "
+        "--name where\nA kingfisher, bought in many places."
+    )
+    assert cell.error is None
+    front.until(lambda: counted(sheet(cell), "completed") == 6)
+    data = sheet(cell)
+    assert [axis["name"] for axis in data[MIME]["sweep"]["axes"]] == ["provider", "model"]
+    headers = re.findall(r"<th [^>]*>(.*?)</th>", data["text/html"], re.DOTALL)
+    told = " ".join(re.sub(r"<[^>]+>", " ", each) for each in headers)
+    assert all(name in told for name in (*providers, *models))
+    assert all(title in data["text/plain"] for title in ("fal", "Runware", "MiniMax"))
+    table = front.run(
+        "for each in where.to_dicts(): print(each['axis_provider'], each['axis_model'], "
+        "each['provider'], each['model'])"
+    )
+    # Each has another name for each model.
+    slugs = {
+        "fal": ("fal-ai/minimax/hailuo-02", "fal-ai/minimax/hailuo-2.3"),
+        "runware": ("minimax:3@1", "minimax:4@1"),
+        "minimax": ("MiniMax-Hailuo-02", "MiniMax-Hailuo-2.3"),
+    }
+    assert [line.split()[:3] for line in table.text.strip().splitlines()] == [
+        [provider, model, provider] for provider in providers for model in models
+    ]
+    assert {(job.wire, job.model) for job in sim.state.jobs() if "kingfisher" in job.prompt} == {
+        (provider, slug) for provider, both in slugs.items() for slug in both
+    }
+
+
 def test_a_restart_leaves_the_rest_to_the_person(front: FrontEnd, sim: Simulator) -> None:
     for long in (
         "An owl, s1",
@@ -101,6 +141,8 @@ def test_a_restart_leaves_the_rest_to_the_person(front: FrontEnd, sim: Simulator
     )
     assert cell.error is None
     front.until(lambda: submits(sim, "An owl,") == 2)
+    # Not before the answer is in the run log: otherwise the run is unconfirmed.
+    front.until(lambda: front.run(IN_FLIGHT).text.strip() == "1")
     front.restart()
     front.run(ONE_BY_ONE)
     name = re.search(r"sweep-\w{8}", front.run("%hailuo sweep").text)
@@ -111,13 +153,13 @@ def test_a_restart_leaves_the_rest_to_the_person(front: FrontEnd, sim: Simulator
     tail = name[0][-6:]
     rest = sheet(front.run(f"%hailuo sweep {tail}", "cell-6"))
     assert "2 of 5 completed, 3 not sent" in rest["text/plain"]
-    assert f"'%hailuo resume {name[0]}' sends the rest." in rest["text/plain"]
+    assert f"'%hailuo resume {name[0]}' to submit the rest." in rest["text/plain"]
     resumed = front.run(f"%hailuo resume {tail}", "cell-3")
     assert resumed.error is None
-    assert "goes on" in resumed.text
+    assert "Resumed" in resumed.text
     front.until(lambda: submits(sim, "An owl,") == 4)
     stopped = front.run(f"%hailuo stop {tail}", "cell-4")
-    assert "Nothing more" in stopped.text
+    assert "Stopped" in stopped.text
     front.until(lambda: counted(sheet(resumed), "completed") == 4)  # what is bought is fetched
     assert submits(sim, "An owl,") == 4
     assert "1 not sent" in sheet(resumed)["text/plain"]
@@ -149,10 +191,10 @@ def test_headless_it_refuses_without_yes_and_goes_on_past_a_failure(
     assert [output.output_type for output in refused] == ["display_data", "error"]
     assert refused[1].ename == "NotConfirmed"
     assert "--yes" in refused[1].evalue
-    assert len(refused[1].traceback) == 1
+    assert len(refused[1].traceback) <= 4
     assert "Dry run: nothing was sent." in dry[0].data["text/plain"]
     assert dear[1].ename == "NotConfirmed"
-    assert re.search(r"2 runs for about \d+\.\d\d to \d+\.\d\d USD \(inferred\)", dear[1].evalue)
+    assert re.search(r"2 clips for \$\d+\.\d\d.\d+\.\d\d \(estimate\)", dear[1].evalue)
     assert [output.output_type for output in some] == ["display_data", "display_data"]
     assert "2 of 3 completed, 1 failed" in some[1].data["text/plain"]
     errors = [cell.outputs[0].evalue for cell in notebook.cells[7:]]
@@ -173,8 +215,8 @@ def test_from_python_with_rows_frames_and_counts_and_at_rest(tmp_path: Path) -> 
     import hailuo_jupyter as hailuo
     from hailuo_jupyter.engine import process
     from hailuo_jupyter.errors import NotConfirmed, OptionError
-    from hailuo_jupyter.kernel.sweep import standing, stored
-    from hailuo_jupyter.kernel.sweep.views import drawn
+    from hailuo_jupyter.kernel.sweep import lookup, store
+    from hailuo_jupyter.kernel.sweep.sheet_views import render
 
     frames = [Image.new("RGB", (640, 360), colour) for colour in ("navy", "gold")]
     with simulator(speed=300) as sim, surroundings(tmp_path, sim) as settings:
@@ -193,11 +235,11 @@ def test_from_python_with_rows_frames_and_counts_and_at_rest(tmp_path: Path) -> 
             "a Image (1)", "a Image (1)", "a Image (2)", "a Image (2)",
         ]  # fmt: skip
         # What another process finds: frames kept, the same fingerprints, nothing lacking.
-        engine = process.engine()
-        row = standing.find(engine, made.sweep_id)
-        assert stored.read(row, engine, settings).lacking == 0
+        engine = process.get_engine()
+        row = lookup.find(engine, made.sweep_id)
+        assert store.load(row, engine, settings).missing == 0
         # A notebook at rest that missed the end is drawn as a sheet again.
-        data = drawn(engine, standing.at_rest(engine, row), tmp_path / "nb")
+        data = render(engine, lookup.stored_sheet(engine, row), tmp_path / "nb")
         early = json.loads(json.dumps(data))
         for record in early[MIME]["runs"]:
             record["revision"] -= 1

@@ -12,7 +12,24 @@ from typing import Any
 
 import nbformat
 import pytest
-from at_rest import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hailuo_jupyter.errors import NotebookError
+from hailuo_jupyter.ids import made_of_path
+from hailuo_jupyter.ipynb import records
+from hailuo_jupyter.ipynb.audit import audit
+from hailuo_jupyter.ipynb.document import read
+from hailuo_jupyter.ipynb.embed import embed
+from hailuo_jupyter.ipynb.import_runs import import_runs
+from hailuo_jupyter.ipynb.sync import sync
+from hailuo_jupyter.ipynb.verify import verify
+from hailuo_jupyter.links import shared_json
+from hailuo_jupyter.record import Record
+from hailuo_jupyter.record.sidecar import write_sidecar
+from hailuo_jupyter.runlog import Row
+from hailuo_jupyter.settings import Hailuo
+from tests.support.notebook_files import (
     MIME,
     buy,
     code,
@@ -25,18 +42,6 @@ from at_rest import (
     surroundings,
     write,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from hailuo_jupyter.errors import NotebookError
-from hailuo_jupyter.kernel.origin import made_of_path
-from hailuo_jupyter.nbfile import records
-from hailuo_jupyter.nbfile.document import read
-from hailuo_jupyter.nbfile.sync import sync
-from hailuo_jupyter.nbfile.verify import verify
-from hailuo_jupyter.record import Record
-from hailuo_jupyter.runlog import Row
-from hailuo_jupyter.settings import Hailuo
 
 SOURCES = {
     "boat": "%%hailuo --provider demo\nA boat.",
@@ -99,7 +104,9 @@ def test_records_are_lifted_from_outputs(bought: Made, fresh: Path) -> None:
     assert nb["metadata"]["hailuo"] == {
         "schema": 1,
         "id": made_of_path(fresh),
-        "runs": {row.run_id: json.loads(row.record_json) for row in bought.rows.values()},
+        "runs": {
+            row.run_id: json.loads(shared_json(row.record_json)) for row in bought.rows.values()
+        },
     }
     assert nb["cells"][1]["metadata"]["hailuo"] == {"runs": [bought.rows["boat"].run_id]}
 
@@ -145,13 +152,73 @@ def test_a_lower_revision_never_replaces_a_higher_one(bought: Made, fresh: Path)
     assert sidecar["revision"] == row.revision
 
 
+def test_a_path_in_place_of_a_cells_id_is_taken_out(bought: Made, fresh: Path) -> None:
+    """VS Code's ids of cells are the notebook's absolute path, and older records have them."""
+    row = bought.rows["boat"]
+    beside = row.folder / f"{row.run_id}.json"
+    leak = f"vscode-notebook-cell:{fresh}#W1sZmlsZQ%3D%3D"
+    sync(fresh)
+    nb = load(fresh)
+    (output,) = nb["cells"][1]["outputs"]
+    html = "".join(output["data"]["text/html"])
+    output["data"]["text/html"] = [f"{html}<pre>{{&quot;cell_id&quot;: &quot;{leak}&quot;}}</pre>"]
+    for record in (output["data"][MIME], nb["metadata"]["hailuo"]["runs"][row.run_id]):
+        assert record["origin"]["cell_id"] == "boat"
+        record["origin"]["cell_id"] = leak
+    nb["cells"][0]["source"] = [leak]
+    write(fresh, nb)
+    record = json.loads(beside.read_text())
+    record["origin"]["cell_id"] = leak
+    beside.write_text(json.dumps(record))
+    found = [(each.place, each.kind) for each in audit(fresh.parent, secrets=[]).found]
+    assert {place for place, _ in found} == {
+        f"hailuo/{beside.name}", *(f"clips.ipynb, {each}" for each in PLACES)
+    }  # fmt: skip
+    assert all(kind.startswith("the notebook's absolute path") for _, kind in found)
+
+    done = sync(fresh)
+    assert (done.changed, done.sidecars) == (True, 1)
+    nb = load(fresh)
+    assert nb["cells"][0].pop("source") == [leak], "what a person wrote is theirs"
+    assert "vscode-notebook-cell" not in json.dumps(nb)
+    assert nb["metadata"]["hailuo"]["runs"][row.run_id]["origin"]["cell_id"] is None
+    assert json.loads(beside.read_text())["origin"]["cell_id"] is None
+    assert not sync(fresh).changed
+    write_sidecar(row.record, row.folder)  # the other tests have it, too
+
+
+PLACES = ("metadata", "cell 1", "cell 2, output 1")
+
+
+def told(row: Row) -> Record:
+    """Return a run's record as a notebook holds it."""
+    return Record.from_json(shared_json(row.record_json))
+
+
+def reference(row: Row) -> dict[str, Any]:
+    """Return what an output holds of a finished run whose record is in the metadata."""
+    clip = row.record.clip
+    assert clip is not None
+    return {
+        "reference": True,
+        "run_id": row.run_id,
+        "revision": row.revision,
+        "state": "completed",
+        "rating": None,
+        "clip": {"duration_s": clip.duration_s},
+    }
+
+
 def test_an_output_that_is_behind_is_drawn_again(bought: Made) -> None:
     row = bought.rows["boat"]
     path = write(bought.path, cells(bought, boat=behind(row, bought.path, bought.settings)))
     done = sync(path)
     assert done.redrawn == 1
-    data = load(path)["cells"][1]["outputs"][0]["data"]
-    assert data[MIME] == json.loads(row.record_json)
+    nb = load(path)
+    data = nb["cells"][1]["outputs"][0]["data"]
+    assert data[MIME] == reference(row), "the record is in the metadata, and once is enough"
+    assert nb["metadata"]["hailuo"]["runs"][row.run_id] == json.loads(shared_json(row.record_json))
+    assert [each.records for each in records.outputs(nb)] == [[told(row)]]
     assert f'src="hailuo/{row.run_id}.mp4"' in "".join(data["text/html"])
     assert "application/vnd.jupyter.widget-view+json" not in data
     assert data["application/x-foreign+json"] == {"mine": True}
@@ -170,6 +237,110 @@ def test_an_output_of_several_runs_is_drawn_as_a_whole(bought: Made) -> None:
     assert nb["cells"][1]["metadata"]["hailuo"]["runs"] == [boat.run_id, kite.run_id]
 
 
+def test_an_output_is_never_written_anew_only_to_be_smaller(bought: Made, fresh: Path) -> None:
+    sync(fresh)
+    assert [cell["outputs"] for cell in load(fresh)["cells"][1:]] == [
+        [shown(drawn([row], bought.path, bought.settings))] for row in bought.rows.values()
+    ]
+
+
+@pytest.fixture
+def copied(bought: Made, tmp_path: Path) -> Path:
+    """A notebook into which a cell was copied whose output refers to a record elsewhere."""
+    row = bought.rows["boat"]
+    data = drawn([row], bought.path, bought.settings) | {MIME: reference(row)}
+    return write(tmp_path / "other" / "clips.ipynb", cells(bought, boat=data))
+
+
+def test_a_reference_without_its_record_is_shown_and_reported(bought: Made, copied: Path) -> None:
+    row, nb = bought.rows["boat"], load(copied)
+    (output,) = records.outputs(nb)
+    assert (output.records, output.missing, output.run_ids) == ([], [row.run_id], [row.run_id])
+    assert records.shown_ids(nb["cells"][1]) == [row.run_id]
+    found = [each.text for each in verify(copied).findings if each.run_id == row.run_id]
+    assert found == ["An output refers to its record, which the metadata does not have; run sync."]
+
+
+def test_sync_takes_the_record_from_the_log(bought: Made, copied: Path) -> None:
+    row, before = bought.rows["boat"], load(copied)["cells"][1]["outputs"]
+    done = sync(copied)
+    assert (done.runs, done.lifted, done.redrawn) == (1, 1, 0)
+    nb = load(copied)
+    assert nb["metadata"]["hailuo"]["runs"][row.run_id] == json.loads(shared_json(row.record_json))
+    assert nb["cells"][1]["metadata"]["hailuo"] == {"runs": [row.run_id]}
+    assert nb["cells"][1]["outputs"] == before
+    assert [each.records for each in records.outputs(nb)] == [[told(row)]]
+
+
+def test_sync_takes_the_record_from_the_sidecar(bought: Made, copied: Path, tmp_path: Path) -> None:
+    row = bought.rows["boat"]
+    shutil.copytree(row.folder, copied.parent / "hailuo")
+    done = sync(copied, settings=Hailuo(run_log=str(tmp_path / "none.sqlite3")))
+    assert done.lifted == 1
+    assert load(copied)["metadata"]["hailuo"]["runs"][row.run_id]["revision"] == row.revision
+
+
+def test_without_log_and_sidecar_a_reference_stays_as_it_is(
+    bought: Made, copied: Path, tmp_path: Path
+) -> None:
+    run_id, before = bought.rows["boat"].run_id, load(copied)["cells"][1]["outputs"]
+    nowhere = Hailuo(run_log=str(tmp_path / "none.sqlite3"))
+    done = sync(copied, settings=nowhere)
+    assert (done.lifted, done.redrawn) == (0, 0)
+    nb = load(copied)
+    assert nb["cells"][1]["outputs"] == before
+    assert nb["cells"][1]["metadata"]["hailuo"] == {"runs": [run_id]}
+    assert "hailuo" not in nb["metadata"]
+    out = copied.with_name("embedded.ipynb")
+    (remark,) = embed(copied, out, settings=nowhere).remarks
+    assert "left as it is" in remark
+    assert load(out)["cells"][1]["outputs"] == before
+    (skipped,) = import_runs([copied], settings=nowhere).skipped
+    assert run_id in skipped
+    assert "refers to a record" in skipped
+
+
+def test_an_output_whose_record_went_on_in_the_metadata_is_still_behind(bought: Made) -> None:
+    row = bought.rows["boat"]
+    data = drawn([row], bought.path, bought.settings)
+    data[MIME] = reference(row) | {"revision": row.revision - 1}
+    nb = cells(bought, boat=data)
+    stored = {row.run_id: json.loads(shared_json(row.record_json))}
+    nb["metadata"]["hailuo"] = {"schema": 1, "id": made_of_path(bought.path), "runs": stored}
+    path = write(bought.path, nb)
+    behind_it = f"An output still shows revision {row.revision - 1} of {row.revision}; run sync."
+    assert behind_it in [each.text for each in verify(path).findings]
+    assert sync(path).redrawn == 1
+    assert load(path)["cells"][1]["outputs"][0]["data"][MIME] == reference(row)
+    assert verify(path).ok
+
+
+def test_a_reference_to_a_newer_record_than_the_metadata_has_is_missing(bought: Made) -> None:
+    row = bought.rows["boat"]
+    data = drawn([row], bought.path, bought.settings) | {MIME: reference(row)}
+    nb = cells(bought, boat=data)
+    old = json.loads(shared_json(row.record_json)) | {"revision": row.revision - 1}
+    nb["metadata"]["hailuo"] = {"runs": {row.run_id: old}}
+    assert [each.missing for each in records.outputs(nb)] == [[row.run_id]]
+    nb["metadata"]["hailuo"]["runs"][row.run_id]["revision"] = row.revision
+    assert [each.missing for each in records.outputs(nb)] == [[]]
+
+
+def test_records_under_each_others_ids_are_put_right(bought: Made, tmp_path: Path) -> None:
+    """Until then no output refers to them, and none of what only the notebook has is lost."""
+    data = {each: drawn([row], bought.path, bought.settings) for each, row in bought.rows.items()}
+    nb, (one, other) = cells(bought, **data), bought.rows.values()
+    whole = {row.run_id: json.loads(shared_json(row.record_json)) for row in (one, other)}
+    swapped = {one.run_id: whole[other.run_id], other.run_id: whole[one.run_id]}
+    nb["metadata"]["hailuo"] = {"schema": 1, "id": "id", "runs": swapped}
+    assert records.kept_revisions(nb) == {}
+    for cell in nb["cells"]:
+        cell.pop("outputs", None)
+    path = write(tmp_path / "swapped" / "clips.ipynb", nb)
+    sync(path, settings=Hailuo(run_log=str(tmp_path / "none.sqlite3")))
+    assert load(path)["metadata"]["hailuo"]["runs"] == whole
+
+
 def test_without_a_run_log_the_sidecar_tells(bought: Made, tmp_path: Path) -> None:
     row = bought.rows["boat"]
     elsewhere = tmp_path / "colleague" / "clips.ipynb"
@@ -178,7 +349,7 @@ def test_without_a_run_log_the_sidecar_tells(bought: Made, tmp_path: Path) -> No
     done = sync(elsewhere, settings=Hailuo(run_log=str(tmp_path / "none.sqlite3")))
     assert done.redrawn == 1
     stored = load(elsewhere)["metadata"]["hailuo"]["runs"][row.run_id]
-    assert stored == json.loads(row.record_json)
+    assert stored == json.loads(shared_json(row.record_json))
     assert not (tmp_path / "none.sqlite3").exists()
 
 
@@ -241,7 +412,7 @@ def test_what_is_not_ours_stays(fresh: Path, ours: Any) -> None:
 def test_a_file_that_changes_meanwhile_is_not_overwritten(fresh: Path) -> None:
     document = read(fresh)
     fresh.write_text(fresh.read_text() + " ")
-    with pytest.raises(NotebookError, match="changed by somebody else"):
+    with pytest.raises(NotebookError, match="changed by another program"):
         document.save()
 
 
@@ -284,6 +455,8 @@ def near_records(draw: st.DrawFn, made: Made) -> Any:
     record = record_json(made)
     for name in draw(st.lists(st.sampled_from(sorted(record)), max_size=2)):
         record[name] = draw(anything)
+    if draw(st.booleans()):
+        record["reference"] = draw(st.just(True) | anything)
     return record
 
 
@@ -322,7 +495,7 @@ def hostile(draw: st.DrawFn, made: Made) -> dict[str, Any]:
 
 
 def foreign(nb: dict[str, Any]) -> dict[str, Any]:
-    """Give a notebook without all that sync may write."""
+    """Return a notebook without all that sync may write."""
     rest = copy.deepcopy(nb)
     rest["metadata"].pop("hailuo", None)
     for cell in rest["cells"]:

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from at_rest import (
+from PIL import Image
+
+from hailuo_jupyter.ipynb.sync import sync
+from hailuo_jupyter.ipynb.verify import Issue, verify
+from hailuo_jupyter.runlog import Row, RunLog
+from hailuo_jupyter.settings import Hailuo
+from tests.support.notebook_files import (
     MIME,
     buy,
     code,
@@ -21,12 +27,6 @@ from at_rest import (
     surroundings,
     write,
 )
-from PIL import Image
-
-from hailuo_jupyter.nbfile.sync import sync
-from hailuo_jupyter.nbfile.verify import Finding, verify
-from hailuo_jupyter.runlog import Row, RunLog
-from hailuo_jupyter.settings import Hailuo
 
 SOURCE = "%%hailuo --provider demo --image {frame}\nA boat."
 
@@ -65,7 +65,7 @@ def edit(path: Path, change: Callable[[Any], None]) -> None:
     write(path, nb)
 
 
-def wrong(findings: list[Finding]) -> list[str]:
+def wrong(findings: list[Issue]) -> list[str]:
     return [finding.kind for finding in findings if finding.wrong]
 
 
@@ -148,7 +148,10 @@ def test_a_record_that_was_tampered_with(original: tuple[Path, Row], tmp_path: P
     shutil.copy(path, other)
 
     def change(nb: Any) -> None:
-        nb["metadata"]["hailuo"]["runs"][row.run_id]["request"]["prompt"] = "A yacht."
+        record = nb["metadata"]["hailuo"]["runs"][row.run_id]
+        # The output holds the whole record, and not a reference to the metadata, as `sync` may write it.
+        nb["cells"][0]["outputs"][0]["data"][MIME] = json.loads(json.dumps(record))
+        record["request"]["prompt"] = "A yacht."
 
     edit(other, change)
     verdict = verify(other)
@@ -194,10 +197,11 @@ def test_a_run_shown_by_another_cell_is_no_drift(
 
 
 def test_a_notebook_that_was_never_synced(copied: tuple[Path, str], elsewhere: Hailuo) -> None:
-    path, _ = copied
+    path, run_id = copied
 
     def change(nb: Any) -> None:
-        del nb["metadata"]["hailuo"]
+        record = nb["metadata"].pop("hailuo")["runs"][run_id]
+        nb["cells"][0]["outputs"][0]["data"][MIME] = record
         nb["cells"][0]["metadata"] = {}
 
     edit(path, change)

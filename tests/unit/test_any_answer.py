@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hailuo_jupyter import catalogue, providers
 from hailuo_jupyter.errors import ProviderError
+from hailuo_jupyter.providers import clip_link
 from hailuo_jupyter.providers.base import Dialect, Reply
 from hailuo_jupyter.record import Record, prepare
 from hailuo_jupyter.request import build
@@ -156,6 +157,15 @@ def test_an_id_is_not_lost_among_nested_lists(name: str, depth: int) -> None:
     accepted = DIALECTS[name].accepted(nested(depth))
     assert accepted.job_id == "a"
     assert "left_out" in accepted.answer
+
+
+@pytest.mark.parametrize("depth", [0, 1, 4, 5, 200, 3000])
+def test_a_link_is_looked_for_in_a_few_lists_only(depth: int) -> None:
+    # As newer Pythons read it: theirs take JSON of some thousand levels.
+    value: Any = {"url": "https://a.example/x.mp4"}
+    for _ in range(depth):
+        value = [value]
+    assert clip_link.first(value) == ("https://a.example/x.mp4" if depth <= 4 else None)
 
 
 def test_an_answer_of_a_usual_kind_is_kept_whole() -> None:

@@ -13,33 +13,54 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
-from attacks import ACT, ALL, CHARACTERS, HOST, MARKUP, TEXTS, hostile, strangers
-from many_runs import empty_notebook
-from shown_run import shown, shown_row
 
-from hailuo_jupyter import keys
+from hailuo_jupyter import keys, media
 from hailuo_jupyter.cli import main
 from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.budget import Budget
 from hailuo_jupyter.errors import HailuoError
-from hailuo_jupyter.kernel import runs_view
-from hailuo_jupyter.kernel.bundle import bundle, html, line, templates
-from hailuo_jupyter.kernel.card import _PARTS, _rendered
-from hailuo_jupyter.kernel.costs import Part, Report
-from hailuo_jupyter.kernel.panel import look
-from hailuo_jupyter.kernel.panel.cell_area import CellArea
-from hailuo_jupyter.kernel.runs_view import RunsView
-from hailuo_jupyter.kernel.words import harmless
+from hailuo_jupyter.formatting import escape_control
+from hailuo_jupyter.kernel.display.bundle import bundle, html, line, templates
+from hailuo_jupyter.kernel.display.card import _PARTS, _rendered
+from hailuo_jupyter.kernel.join import Joined, Scene, SourceClip
+from hailuo_jupyter.kernel.panel import widgets
+from hailuo_jupyter.kernel.panel.run_list import CellPreview
+from hailuo_jupyter.kernel.runs import compare, table_view
+from hailuo_jupyter.kernel.runs.costs import CostGroup, CostReport
+from hailuo_jupyter.kernel.runs.table_view import RunsView
+from hailuo_jupyter.kernel.sweep.sheet import Cell, Sheet
+from hailuo_jupyter.kernel.sweep.sheet import bundle as sheet_bundle
 from hailuo_jupyter.record import Record
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.runlog.spending import Spending
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
+from tests.support.hostile_texts import (
+    ACT,
+    ALL,
+    CHARACTERS,
+    HOST,
+    MARKUP,
+    TEXTS,
+    hostile,
+    strangers,
+)
+from tests.support.large_notebooks import empty_notebook
+from tests.support.sample_rows import CLIP, shown, shown_row
 
 #: Of what a terminal obeys only the end of a line is written, and tabs.
 CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+
+@cache
+def kept_by_the_lab_extension(name: str) -> set[str]:
+    """Read a list of words from `sanitize.ts`, which drops from an output what is not in it."""
+    source = (Path(__file__).parents[2] / "frontend" / "src" / "output" / "sanitize.ts").read_text()
+    (found,) = re.findall(rf"{name} = new Set\(\s*\((.*?)\)", source, re.DOTALL)
+    return set("".join(re.findall("'([^']*)'", found)).split())
+
 
 TAGS = {
     "a", "bdi", "caption", "details", "div", "img", "pre", "span", "strong", "summary", "table",
@@ -72,10 +93,18 @@ class Shape(HTMLParser):
         for name, value in attrs:
             if name in {"src", "href", "poster"}:
                 link = urlsplit(value or "")
-                picture = (value or "").startswith("data:image/jpeg;base64,")
-                assert picture or not (link.scheme or link.netloc), value
+                picture = (value or "").startswith(
+                    "data:image/png;base64," if name == "poster" else "data:image/jpeg;base64,"
+                )
+                ours = not (link.scheme or link.netloc) and link.path.endswith((".mp4", ".json"))
+                assert picture or ours, value
             if name in {"style", "class"}:
                 assert not re.search(rf"url|expression|import|{HOST}|{ACT}", value or "")
+            if name == "style":
+                found = {part.split(":")[0].strip() for part in (value or "").split(";")}
+                assert found - {""} <= kept_by_the_lab_extension("STYLES")
+            if name == "preload":  # nothing is fetched because a notebook is opened
+                assert value == "none"
 
     def handle_endtag(self, tag: str) -> None:
         self.elements.append((f"/{tag}", ()))
@@ -90,13 +119,13 @@ class Shape(HTMLParser):
 
 
 def shape(page: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Give what a page is made of; it holds nothing that a terminal or a line's direction obeys."""
+    """Return what a page is made of; it holds nothing that a terminal or a line's direction obeys."""
     assert not CONTROLS.search(page)
     return Shape(page).elements
 
 
 def rows(text: str, folder: Path) -> Iterator[Row]:
-    """Give rows with a text in place of every text that a record may hold freely."""
+    """Yield rows with a text in place of every text that a record may hold freely."""
     text = text.encode(errors="replace").decode()  # a file holds no halves of characters
     problem = ("failed", text, text, text)
     for state in (State.FAILED, State.COMPLETED, State.GENERATING):
@@ -119,19 +148,19 @@ def rows(text: str, folder: Path) -> Iterator[Row]:
         values["origin"] = {"notebook_id": text, "cell_id": text, "notebook_path": path(text)}
         values |= {"tags": [text, text], "rating": 3}
         if state is State.COMPLETED:
-            values["clip"] |= {"path": path(text), "codec": text}
+            values["clip"] |= {"path": f"{path(text)}.mp4", "codec": text}
         # Validated as what is read from a sidecar or a log of anybody's.
         record = Record.from_json(json.dumps(hostile(values, "") | values))
         yield replace(plain, record_json=record.to_json())
 
 
 def path(text: str) -> str:
-    """Give a text as a file's name that a record takes, and a file system."""
+    """Return a text as a file's name that a record takes, and a file system."""
     return re.sub(r"[/\\\0\ud800-\udfff:~]", "", text).replace("..", "")[:60].strip() or "x"
 
 
 def everything(text: str, folder: Path) -> dict[str, str]:
-    """Give all HTML that is made of a text."""
+    """Return all HTML that is made of a text."""
     made = list(rows(text, folder))
     for row in made:
         if row.record.clip is not None:
@@ -141,24 +170,36 @@ def everything(text: str, folder: Path) -> dict[str, str]:
     for part in _PARTS:
         found |= {f"card {part} {each.state}": _rendered(part, each) for each in views}
     foreign = [replace(row, provider=text) for row in made]
-    lines, common = runs_view.lines_of(foreign, base=folder, now=1.8e9, posters={})
+    lines, common = table_view.build_lines(foreign, base=folder, now=1.8e9, posters={})
     table = RunsView("All runs", lines, common, "", "")
     page = templates().get_template("runs.html.j2")
-    found["runs"] = page.render(table=table, marks=runs_view.MARKS)
+    found["runs"] = page.render(table=table, marks=table_view.MARKS)
+    completed = [each for each in views if each.clip]
+    found["compare"] = compare.bundle([*completed, views[0]])["text/html"]
+    cells = (Cell((0,), tuple(each.run_id for each in views)), Cell((1,), (), 1, text))
+    sheet = Sheet("sweep-abc", ((text, (text, text)),), cells, text)
+    sheet = Sheet.from_json(sheet.as_json())  # as `sync` reads it from a stranger's notebook
+    found["sheet"] = sheet_bundle(sheet, {each.run_id: each for each in views})["text/html"]
+    scene = Scene(folder / made[1].record.clip.path, media.ClipFacts(**CLIP), text, text)
+    parts = (SourceClip(scene.path), SourceClip(scene.path, text))
+    found["scene"] = Joined(scene, scene.path, parts, folder)._repr_mimebundle_()["text/html"]
+    plan = templates().get_template("sweep_plan.html.j2")
+    words = [escape_control(text)] * 5
+    found["plan"] = plan.render(head=words, rows=[words], more=words[0], said=words)
     found["cost"] = report(text).html()
-    found["says"] = look.says(text, wrong=True, after=text)
-    area = CellArea(None, "this run")
+    found["says"] = widgets.says(text, wrong=True, after=text)
+    area = CellPreview(None, "this run")
     area.show(text, text)
     found["cell"] = area._shown.value
     found["cell says"] = area._says.value
-    look.close(area.box)
+    widgets.close(area.box)
     return found
 
 
-def report(text: str) -> Report:
+def report(text: str) -> CostReport:
     budget = Budget("budget_day_usd", "today", 1.0, Spending(runs=1))
-    return Report(
-        "all notebooks", Spending(runs=1), (Part("By x", ((text, Spending()),)),), (budget,)
+    return CostReport(
+        "all notebooks", Spending(runs=1), (CostGroup("By x", ((text, Spending()),)),), (budget,)
     )
 
 
@@ -179,12 +220,12 @@ def test_no_text_acts_in_a_terminal_or_as_plain_text(text: str, tmp_path: Path) 
         assert "\n" not in said
         assert not CONTROLS.search(said)
     foreign = [replace(row, provider=text) for row in made]
-    lines, common = runs_view.lines_of(foreign, base=tmp_path, now=1.8e9)
-    told = runs_view.text(RunsView("All runs", lines, common, "", ""))
+    lines, common = table_view.build_lines(foreign, base=tmp_path, now=1.8e9)
+    told = table_view.render_text(RunsView("All runs", lines, common, "", ""))
     assert not CONTROLS.search(told)
     assert len(told.split("\n")) == len(made) + 2
     assert not CONTROLS.search("\n".join(report(text).lines()))
-    assert not CONTROLS.search(harmless(text))
+    assert not CONTROLS.search(escape_control(text))
     error = HailuoError(text, money=text, todo=text)
     assert not CONTROLS.search("".join([str(error), *error._render_traceback_()]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets as random
 import sqlite3
 from contextlib import closing
@@ -14,9 +15,8 @@ import pytest
 
 from hailuo_jupyter import keys
 from hailuo_jupyter.cli import main
-from hailuo_jupyter.nbfile import audit as kinds
-from hailuo_jupyter.nbfile.audit import scan_bytes
-from hailuo_jupyter.nbfile.audit_places import audit
+from hailuo_jupyter.ipynb import audit as kinds
+from hailuo_jupyter.ipynb.audit import audit, scan_bytes
 from hailuo_jupyter.settings import Hailuo
 
 KEY = "Zq7/xW2+Lk9vRt4_Bn8pYc3m"
@@ -60,6 +60,9 @@ def encoded(shift: int) -> str:
         (f"a.mp4%3Ftoken%3D{OTHER}", kinds.SIGNED),
         ("SG_0123456789abcdef", kinds.KEY_SHAPED),
         ("sk-abcdefghij0123456789", kinds.KEY_SHAPED),
+        ('{"cell_id": "vscode-notebook-cell:/home/ann/a.ipynb#W0s%3D"}', kinds.CELL_PATH),
+        ("vscode-notebook-cell://ssh-remote%2Bhost/home/ann/a.ipynb#W0s", kinds.CELL_PATH),
+        ("vscode-notebook-cell:/c%3A/Users/ann/a.ipynb#W0s", kinds.CELL_PATH),
     ],
 )
 def test_what_is_found(text: str, kind: str) -> None:
@@ -80,6 +83,7 @@ def test_what_is_found(text: str, kind: str) -> None:
         f"sha256 {'0123456789abcdef' * 4}",
         "a token of love; signature dish; sig",
         f"seven of it: {KEY[:7]}",
+        "a cell's id begins with vscode-notebook-cell: there",
     ],
 )
 def test_what_is_left_alone(text: str) -> None:
@@ -130,7 +134,7 @@ def test_a_finding_tells_cell_and_kind_and_the_status_is_1(
         f"below/notes.txt: {kinds.KEY}",
         f"below/notes.txt: {kinds.BEARER}",
         f"run log runs.sqlite3: {kinds.KEY_PART}",
-        "4 file(s) looked through, 6 finding(s).",
+        "3 files searched, 2 skipped, 6 secrets found.",
     ]
     assert not scan_bytes(said.encode(), [key, dotenv])
 
@@ -139,18 +143,55 @@ def test_a_clean_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     (folder / ".env").write_text("SEGMIND_API_KEY=SG_0123456789abcdef\n")
     (folder / "a.ipynb").write_text("no notebook, \u00e9")
     assert main(["audit", str(folder)]) == 0
-    assert "1 file(s) looked through, no secret was found." in capsys.readouterr().out
+    assert "1 file searched, 1 skipped, no secrets found." in capsys.readouterr().out
     assert main(["audit", str(folder / "none")]) == 1
-    assert capsys.readouterr().err.startswith("NotebookError: There is no ")
+    assert capsys.readouterr().err.startswith("NotebookError: Not found: ")
+
+
+def test_each_file_that_is_skipped_is_listed(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "hailuo").mkdir()
+    (folder / "hailuo" / "clip.mp4").write_bytes(b"\0\0\0\x18ftyp" + KEY.encode())
+    (folder / "notes.txt").write_text("plain")
+    (folder / ".env").write_text("A=1\n")
+    (folder / "link.txt").symlink_to("notes.txt")
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "x.js").write_text(KEY)
+    (folder / "there").symlink_to(folder / "hailuo", target_is_directory=True)
+    os.mkfifo(folder / "pipe")
+    assert main(["audit", str(folder)]) == 0
+    said = capsys.readouterr()
+    assert sorted(said.err.splitlines()) == [
+        "Skipped: .env: meant for keys",
+        "Skipped: hailuo/clip.mp4: not text",
+        "Skipped: link.txt: a link",
+        "Skipped: node_modules: a folder of other programs' files",
+        "Skipped: pipe: not a regular file",
+        "Skipped: there: a link to a folder",
+    ]
+    assert said.out == "1 file searched, 6 skipped, no secrets found.\n"
+    monkeypatch.setattr("hailuo_jupyter.ipynb.audit._MOST_FILES", 2)
+    [last] = [each for each in audit(folder).left_out if "all following ones" in each]
+    assert last == "notes.txt: this file and all following ones: more than 2 files"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_text_that_windows_wrote_is_looked_into(folder: Path, encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    (folder / "a.log").write_bytes(f"{mark}line\nx-api-key: {KEY}\n".encode(encoding))
+    found = audit(folder, secrets=[KEY])
+    assert kinds.KEY in [each.kind for each in found.found]
+    assert found.left_out == ()
 
 
 def test_what_is_too_large_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hailuo_jupyter.nbfile.audit_places._LARGEST", 10)
+    monkeypatch.setattr("hailuo_jupyter.ipynb.audit._LARGEST", 10)
     (folder / "large.txt").write_text("x" * 11)
     assert len(audit(folder).left_out) == 1
 
 
 def test_a_secret_across_two_reads_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hailuo_jupyter.nbfile.audit_places._CHUNK", 5000)
+    monkeypatch.setattr("hailuo_jupyter.ipynb.audit._CHUNK", 5000)
     (folder / "a.log").write_text("." * 4990 + KEY + "." * 9000)
     assert kinds.KEY in [each.kind for each in audit(folder, secrets=[KEY]).found]

@@ -6,24 +6,31 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hailuo_jupyter.kernel import bridge, origin
-from hailuo_jupyter.kernel.bridge_messages import (
+from hailuo_jupyter import __version__
+from hailuo_jupyter.ids import PATTERN, made_of_path
+from hailuo_jupyter.kernel import comm, context
+from hailuo_jupyter.kernel.comm_messages import (
     CAN,
     PROTOCOL,
     TARGET,
+    Act,
+    AskPrice,
     Hello,
-    Other,
     Rate,
-    Shown,
+    ShownOutput,
+    UnknownMessage,
     message,
     read,
 )
+from hailuo_jupyter.kernel.display.render_outputs import render_outputs
 from hailuo_jupyter.kernel.open_notebooks import located
-from hailuo_jupyter.kernel.outputs import bundles_now
+from tests.support.comm_schema import SCHEMA, check, names_of, validator
+from tests.support.runlog_rows import R1, R3
 
 #: JSON as a socket gives it, and what Python's reader takes besides: NaN, Infinity, half pairs.
 LEAVES = st.one_of(
@@ -40,10 +47,13 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-FIELDS = ("version", "op", "id", "root", "path", "known", "shown", "can", "run_id", "rating")
+FIELDS = (
+    *("version", "op", "id", "root", "path", "known", "shown", "can", "trusted"),
+    *("run_id", "rating", "ask", "source", "action", "confirmed", "about"),
+)
 OURS = st.builds(
     lambda op, rest: {TARGET: PROTOCOL, **rest, "op": op},
-    st.sampled_from(["hello", "rate", "later"]) | JSON,
+    st.sampled_from(["hello", "rate", "price", "act", "later"]) | JSON,
     st.dictionaries(st.sampled_from(FIELDS), JSON),
 )
 RUNS = st.builds(
@@ -71,14 +81,17 @@ def test_whatever_is_sent_is_read_or_ignored(data: Any) -> None:
             assert len(shown.runs) == len(shown.revisions) > 0
     elif isinstance(said, Rate):
         assert said.rating is None or said.rating in range(6)
+    elif isinstance(said, AskPrice):
+        assert said.ask >= 0
+        assert isinstance(said.source, str)
     else:
-        assert said is None or isinstance(said, Other)
+        assert said is None or isinstance(said, UnknownMessage)
 
 
 @given(JSON | OURS | RUNS, JSON)
 def test_the_bridge_survives_whatever_is_sent(data: Any, session: Any) -> None:
     events = SimpleNamespace(register=lambda *_: None, unregister=lambda *_: None)
-    taken = bridge.Bridge(SimpleNamespace(events=events), bundles_now)
+    taken = comm.SyncComm(SimpleNamespace(events=events), render_outputs)
     sent: list[Any] = []
 
     def send(data: Any) -> None:
@@ -90,8 +103,8 @@ def test_the_bridge_survives_whatever_is_sent(data: Any, session: Any) -> None:
         taken._received({"header": {"session": session}, "content": {"data": data}})
     finally:
         taken.close()
-        bridge._heard.pop(session, None) if isinstance(session, str) else None
-        origin._told.pop(session, None) if isinstance(session, str) else None
+        comm._state().hellos.pop(session, None) if isinstance(session, str) else None
+        context._sessions()._known.pop(session, None) if isinstance(session, str) else None
     assert all(each[TARGET] == PROTOCOL for each in sent)
 
 
@@ -102,14 +115,15 @@ def test_a_hello() -> None:
             "id": "nb",
             "root": "/srv",
             "path": "a/b.ipynb",
-            "known": {"r1": 3, "../r2": 1},
+            "known": {R1: 3, "../r2": 1, "package": 1},
             "shown": [
-                {"runs": [["r1", 2], ["r3", 1]], "embed": True},
-                {"runs": [["r1", 2.5]]},
+                {"runs": [[R1, 2], [R3, 1]], "embed": True},
+                {"runs": [[R1, 2.5]]},
                 {"runs": []},
                 "foreign",
             ],
             "can": ["insert", 7],
+            "trusted": False,
         }
     )
     assert said == Hello(
@@ -117,9 +131,10 @@ def test_a_hello() -> None:
         id="nb",
         root="/srv",
         path="a/b.ipynb",
-        known={"r1": 3},
-        shown=(Shown(("r1", "r3"), (2, 1), embed=True),),
+        known={R1: 3},
+        shown=(ShownOutput((R1, R3), (2, 1), embed=True),),
         can=frozenset({"insert"}),
+        trusted=False,
     )
 
 
@@ -129,20 +144,42 @@ def test_an_older_front_end_says_nothing_of_what_it_can() -> None:
     assert said.can == frozenset()
 
 
+def test_a_question_for_a_price() -> None:
+    asked = {**HELLO, "op": "price", "ask": 3, "run_id": R1, "source": "%%hailuo\nA {x}."}
+    assert read(asked) == AskPrice(3, R1, "%%hailuo\nA {x}.")
+    for name, wrong in (
+        ("ask", True),
+        ("ask", -1),
+        ("ask", "3"),
+        ("run_id", "../r1"),
+        ("source", 7),
+    ):
+        assert read({**asked, name: wrong}) is None
+
+
+def test_an_action_counts_as_confirmed_only_if_it_says_so() -> None:
+    asked = {**HELLO, "op": "act", "ask": 3, "run_id": R1, "action": "delete"}
+    whole = {**asked, "output": [R1, "../r3", 7], "confirmed": True}
+    assert read(whole) == Act(3, R1, (R1,), "delete", confirmed=True)
+    assert read({**whole, "about": "copy"}) == Act(3, R1, (R1,), "delete", True, "copy")
+    for doubt in (False, None, 1, "true"):
+        assert read({**asked, "confirmed": doubt}) == Act(3, R1, (), "delete", confirmed=False)
+
+
 @pytest.mark.parametrize("rating", [0, 5, None])
 def test_a_rating(rating: int | None) -> None:
-    assert read({**HELLO, "op": "rate", "run_id": "r1", "rating": rating}) == Rate("r1", rating)
+    assert read({**HELLO, "op": "rate", "run_id": R1, "rating": rating}) == Rate(R1, rating)
 
 
 @pytest.mark.parametrize("rating", [-1, 6, 2.5, True, "3", [3]])
 def test_no_rating(rating: Any) -> None:
-    assert read({**HELLO, "op": "rate", "run_id": "r1", "rating": rating}) is None
+    assert read({**HELLO, "op": "rate", "run_id": R1, "rating": rating}) is None
     assert read({**HELLO, "op": "rate", "run_id": "../r1", "rating": 3}) is None
 
 
 def test_another_protocol_is_told_from_what_is_not_ours() -> None:
-    assert read({TARGET: PROTOCOL + 1, "version": "9.9"}) == Other("9.9")
-    assert read({TARGET: "x", "version": "<b>"}) == Other("")
+    assert read({TARGET: PROTOCOL + 1, "version": "9.9"}) == UnknownMessage("9.9")
+    assert read({TARGET: "x", "version": "<b>"}) == UnknownMessage("")
     assert read({"op": "hello"}) is None
     assert read({**HELLO, "op": "later"}) is None
 
@@ -164,8 +201,102 @@ def test_a_notebook_is_found_below_the_servers_root(
     assert isinstance(said, Hello)
     found = located(said)
     assert (found.path, found.folder) == (path, path.parent)
-    assert found.id == origin.made_of_path(path)
+    assert found.id == made_of_path(path)
 
 
 def test_without_a_bridge_nothing_is_inserted() -> None:
-    assert bridge.insert_below("x = 1", None) is False
+    assert comm.insert_below("x = 1", None) is False
+
+
+def examples(group: str) -> list[Any]:
+    """The schema's own examples of a group's messages, with the names of their definitions."""
+    return [
+        pytest.param(name, example, id=f"{name}-{number}")
+        for name in names_of(group)
+        for number, example in enumerate(SCHEMA["definitions"][name]["examples"])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "example"), [*examples("PageMessage"), *examples("KernelMessage")]
+)
+def test_each_example_is_of_its_own_definition_alone(name: str, example: Any) -> None:
+    every = [*names_of("PageMessage"), *names_of("KernelMessage")]
+    assert [each for each in every if validator(each).is_valid(example)] == [name]
+
+
+@pytest.mark.parametrize(("name", "example"), examples("PageMessage"))
+def test_an_example_from_a_page_is_read(name: str, example: Any) -> None:
+    assert type(read(example)).__name__ == name
+
+
+@pytest.mark.parametrize(("name", "example"), examples("KernelMessage"))
+def test_an_example_from_the_kernel_is_as_this_version_writes_it(name: str, example: Any) -> None:
+    content = {key: value for key, value in example.items() if key not in {TARGET, "version", "op"}}
+    assert message(example["op"], **content) == {**example, "version": __version__}
+
+
+IDS = st.from_regex(PATTERN, fullmatch=True)
+NUMBERS = st.integers(0, 2**53 - 1)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=64)
+VALID = st.fixed_dictionaries(
+    {
+        "id": st.none() | TEXTS.filter(bool),
+        "root": TEXTS,
+        "path": TEXTS,
+        "trusted": st.booleans(),
+        "known": st.dictionaries(IDS, NUMBERS, max_size=3),
+        "shown": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "runs": st.lists(st.tuples(IDS, NUMBERS).map(list), min_size=1, max_size=3),
+                    "embed": st.booleans(),
+                }
+            ),
+            max_size=3,
+        ),
+        "can": st.lists(st.sampled_from(["insert", "later"]), unique=True),
+    }
+)
+
+
+@given(VALID)
+def test_of_a_valid_hello_nothing_is_lost(content: dict[str, Any]) -> None:
+    check({**HELLO, **content}, "PageMessage")
+    said = read({**HELLO, **content})
+    assert isinstance(said, Hello)
+    taken = {
+        "id": said.id,
+        "root": said.root,
+        "path": said.path,
+        "trusted": said.trusted,
+        "known": said.known,
+        "shown": [
+            {
+                "runs": [list(pair) for pair in zip(each.runs, each.revisions, strict=True)],
+                "embed": each.embed,
+            }
+            for each in said.shown
+        ],
+        "can": sorted(said.can),
+    }
+    assert taken == {**content, "can": sorted(content["can"])}
+
+
+@pytest.mark.parametrize(
+    ("op", "wrong"),
+    [
+        ("rate", {"run_id": R1, "rating": 6}),
+        ("rate", {"run_id": "../r1", "rating": 3}),
+        ("price", {"ask": -1, "run_id": R1, "source": ""}),
+        ("act", {"ask": -1, "run_id": R1, "action": "delete", "confirmed": True}),
+        ("act", {"ask": 1, "run_id": "../r1", "action": "delete", "confirmed": True}),
+        ("act", {"ask": 1, "run_id": R1, "action": "burn", "confirmed": True}),
+        ("later", {}),
+    ],
+)
+def test_what_is_not_read_is_not_valid_either(op: str, wrong: dict[str, Any]) -> None:
+    data = {**HELLO, "op": op, **wrong}
+    assert read(data) is None
+    with pytest.raises(jsonschema.ValidationError):
+        check(data, "PageMessage")

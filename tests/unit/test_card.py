@@ -6,10 +6,10 @@ from typing import Any
 
 import ipywidgets
 import pytest
-from shown_run import shown, shown_row
 
-from hailuo_jupyter.kernel.card import Card
+from hailuo_jupyter.kernel.display.card import Card
 from hailuo_jupyter.states import State
+from tests.support.sample_rows import shown, shown_row
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
 
 
 def texts(card: Card) -> list[str]:
-    """What each part of each run says: head with the state, clock, foot."""
+    """What each part of each run says: the clip's room, clock with the state, foot."""
     return [part.value for cell in card._cells for part in cell._parts.values()]
 
 
@@ -53,9 +53,9 @@ def test_the_state_changes_once_when_a_run_is_late(sent: list[tuple[str, list[st
     spoken = []
     for after in (*range(61, 64), *range(400, 404)):
         card.update([shown(row, after)])
-        spoken.append(texts(card)[0])
+        spoken.append(texts(card)[1].partition("hailuo-state")[2].partition("</strong>")[0])
     assert len(set(spoken)) == 2
-    assert "later than usual" in spoken[-1]
+    assert "slower than usual" in spoken[-1]
 
 
 def test_no_part_is_a_live_region() -> None:
@@ -68,11 +68,11 @@ def test_no_part_is_a_live_region() -> None:
 
 def test_the_bar_has_a_role_and_a_value_only_where_something_is_known() -> None:
     view = shown(shown_row(State.GENERATING), 60)
-    assert view.tick is not None
-    assert view.tick.share is not None
+    assert view.progress is not None
+    assert view.progress.share is not None
     known = "".join(texts(Card([view])))
     assert 'role="progressbar"' in known
-    assert f'aria-valuenow="{view.tick.share:.0%}"'.replace("%", "") in known
+    assert f'aria-valuenow="{view.progress.share:.0%}"'.replace("%", "") in known
     unknown = "".join(texts(Card([shown(shown_row(State.UPLOADING), 60)])))
     assert "progressbar" not in unknown
 
@@ -89,7 +89,7 @@ def test_foreign_text_is_escaped() -> None:
 def test_a_finished_run_shows_its_picture_while_others_go_on() -> None:
     page = "".join(texts(Card([shown(shown_row(State.COMPLETED), poster=b"jpeg")])))
     assert "data:image/jpeg;base64," in page
-    assert "plays here when the other runs have ended" in page
+    assert "plays here once the other runs have finished" in page
 
 
 @pytest.mark.parametrize("runs", [1, 2])
@@ -106,7 +106,7 @@ def test_a_run_takes_few_models_since_each_is_a_message() -> None:
     Card([shown(shown_row(State.GENERATING))]).close()
     before = set(ipywidgets.widgets.widget._instances)
     Card([shown(shown_row(State.GENERATING))])
-    assert len(set(ipywidgets.widgets.widget._instances) - before) == 5
+    assert len(set(ipywidgets.widgets.widget._instances) - before) == 6
 
 
 def test_a_card_is_whole_after_somebody_closed_all_widgets() -> None:
@@ -114,8 +114,10 @@ def test_a_card_is_whole_after_somebody_closed_all_widgets() -> None:
     ipywidgets.Widget.close_all()
     card = Card([shown(shown_row(State.GENERATING))])
     alive = ipywidgets.widgets.widget._instances
-    for part in card.widget.children:
+    media, side = card.widget.children
+    for part in (media, *side.children):
         assert {part.model_id, part.layout.model_id, part.style.model_id} <= set(alive)
+    assert {side.model_id, side.layout.model_id} <= set(alive)
 
 
 def test_some_of_its_runs_are_brought_up_to_date() -> None:

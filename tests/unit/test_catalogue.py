@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
+from copy import deepcopy
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from hailuo_jupyter.catalogue import provider, providers
-from hailuo_jupyter.choices import resolve
+from hailuo_jupyter import catalogue
+from hailuo_jupyter.catalogue import provider, providers, validate_options
+from hailuo_jupyter.catalogue.types import Provider
 from hailuo_jupyter.errors import NOTHING_SENT, OptionError, SettingsError
-from hailuo_jupyter.offer import Provider
 
+FOLDER = Path(catalogue.__file__).parent
 SEGMIND, AIMLAPI, DEMO = provider("segmind"), provider("aimlapi"), provider("demo")
 EVERY = pytest.mark.parametrize("one", [SEGMIND, AIMLAPI, DEMO], ids=lambda one: one.name)
 
@@ -27,14 +33,28 @@ def every_combination(one: Provider) -> list[dict[str, str | int]]:
 
 
 def test_the_real_providers() -> None:
-    assert [one.name for one in providers()] == ["segmind", "aimlapi"]
+    assert [one.name for one in providers()][:2] == ["segmind", "aimlapi"]
+    assert [one.name for one in providers() if one.chosen_by_key] == ["segmind", "aimlapi"]
     assert SEGMIND.model == "minimax-hailuo-2"
     assert AIMLAPI.model == "minimax/hailuo-02"
     assert (SEGMIND.default_wire, AIMLAPI.wires) == ("v2", ("legacy", "unified"))
     assert AIMLAPI.key_variables == ("AIML_API_KEY", "AIMLAPI_KEY", "AIMLAPI_API_KEY")
     assert SEGMIND.base_urls["history"].variable == "SEGMIND_HISTORY_URL"
     assert (SEGMIND.requests_per_minute, SEGMIND.retention_s) == (5, 3600)
-    assert not any(one.can_cancel or one.accepts_seed for one in providers())
+    assert SEGMIND.file_lifetime.seconds == 7 * 86400
+    assert not SEGMIND.can_cancel
+    assert not AIMLAPI.can_cancel
+
+
+@pytest.mark.parametrize("one", providers(), ids=lambda one: one.name)
+def test_a_files_lifetime_has_a_date_and_a_source_and_is_no_shorter_than_the_records(
+    one: Provider,
+) -> None:
+    lifetime = one.file_lifetime
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", lifetime.as_of)
+    assert lifetime.source
+    assert lifetime.kind in {"published", "inferred"}
+    assert one.keeps_s == lifetime.seconds >= one.retention_s
 
 
 @EVERY
@@ -55,7 +75,7 @@ def test_every_price_has_a_date_a_source_and_a_reason(one: Provider) -> None:
         assert price.low is not None
         assert price.high is not None
         assert 0 < price.low <= price.high < 1
-        assert price.kind == "inferred"
+        assert price.kind in {"inferred", "published"}
         assert re.fullmatch(r"20\d\d-\d\d(-\d\d)?", price.as_of)
         assert price.source
         assert price.note
@@ -67,15 +87,18 @@ def test_every_price_has_a_date_a_source_and_a_reason(one: Provider) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "usd"),
+    ("options", "low", "high"),
     [
-        ({"resolution": "768P", "duration": 6}, 0.294),
-        ({"resolution": "768P", "duration": 10}, 0.588),
-        ({"resolution": "1080P", "duration": 6}, 0.515),
+        ({"resolution": "768P", "duration": 6}, 0.294, 0.364),
+        ({"resolution": "768P", "duration": 10}, 0.588, 0.728),
+        ({"resolution": "1080P", "duration": 6}, 0.515, 0.637),
     ],
 )
-def test_prices_of_aimlapi(options: dict[str, str | int], usd: float) -> None:
-    assert (AIMLAPI.price(options).low, AIMLAPI.price(options).high) == (usd, usd)
+def test_prices_of_aimlapi(options: dict[str, str | int], low: float, high: float) -> None:
+    price = AIMLAPI.price(options)
+    assert (price.low, price.high, price.kind) == (low, high, "inferred")
+    assert price.as_of == "2026-09-26"
+    assert "survey" in price.source
 
 
 def test_segminds_modes_lie_on_either_side_of_its_average() -> None:
@@ -132,17 +155,17 @@ def test_unknown_provider(name: str, dialect: str, hint: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(hint)) as caught:
         provider(name, demo_dialect=dialect)
     assert caught.value.money == NOTHING_SENT
-    assert "segmind, aimlapi, demo" in caught.value.todo
+    assert "Choose one of segmind, aimlapi, " in caught.value.todo
 
 
 def test_resolve_fills_defaults_in_display_order() -> None:
-    assert list(resolve(AIMLAPI, {}).items()) == [("resolution", "768P"), ("duration", 6)]
-    assert resolve(SEGMIND, {"mode": None, "resolution": None}) == {"mode": "standard"}
+    assert list(validate_options(AIMLAPI, {}).items()) == [("resolution", "768P"), ("duration", 6)]
+    assert validate_options(SEGMIND, {"mode": None, "resolution": None}) == {"mode": "standard"}
 
 
 @pytest.mark.parametrize("duration", [10, "10", " 10 "])
 def test_resolve_spells_values_as_the_wire_does(duration: str | int) -> None:
-    options = resolve(AIMLAPI, {"duration": duration, "resolution": "768p"})
+    options = validate_options(AIMLAPI, {"duration": duration, "resolution": "768p"})
     assert options == {"resolution": "768P", "duration": 10}
     assert type(options["duration"]) is int
 
@@ -164,10 +187,12 @@ def test_resolve_spells_values_as_the_wire_does(duration: str | int) -> None:
         ),
         (AIMLAPI, {"mode": "pro"}, ["Segmind has (--provider segmind)", "--resolution 1080P"]),
         (DEMO, {"resolution": "768P"}, ["AI/ML API has", "--mode standard"]),
+        (DEMO, {"duration": 10}, ["which the demo can imitate", "Hailuo.demo_dialect = 'aimlapi'"]),
+        (provider("demo", demo_dialect="aimlapi"), {"mode": "pro"}, ["demo_dialect = 'segmind'"]),
         (AIMLAPI, {"resolution": "512P"}, ["no --resolution 512P", "768P, 1080P"]),
         (SEGMIND, {"mode": "standart"}, ["Did you mean standard?"]),
         (AIMLAPI, {"durtion": 6}, ["Did you mean duration?", "--resolution, --duration"]),
-        (SEGMIND, {"seed": 7}, ["No provider of Hailuo-02 takes a seed"]),
+        (SEGMIND, {"seed": 7}, ["no provider accepts a seed for these models"]),
         (AIMLAPI, {"aspect_ratio": "1:1"}, ["No provider", "crop the first frame"]),
     ],
 )
@@ -175,17 +200,19 @@ def test_what_a_provider_lacks_is_refused_with_who_has_it(
     one: Provider, given_options: dict[str, str | int], says: list[str]
 ) -> None:
     with pytest.raises(OptionError) as caught:
-        resolve(one, given_options)
+        validate_options(one, given_options)
     assert caught.value.money == NOTHING_SENT
     assert caught.value.todo
     for words in says:
         assert words in str(caught.value)
+    if one.name == "demo":
+        assert "--provider" not in str(caught.value), "the others cost money"
 
 
 @pytest.mark.parametrize("duration", [10, "10"])
 def test_1080p_with_10_s_is_refused_with_both_ways_out(duration: str | int) -> None:
     with pytest.raises(OptionError) as caught:
-        resolve(AIMLAPI, {"resolution": "1080p", "duration": duration})
+        validate_options(AIMLAPI, {"resolution": "1080p", "duration": duration})
     assert "--resolution 1080P with --duration 10" in caught.value.what
     assert "--resolution 768P --duration 10" in caught.value.todo
     assert "--resolution 1080P --duration 6" in caught.value.todo
@@ -195,7 +222,7 @@ def test_1080p_with_10_s_is_refused_with_both_ways_out(duration: str | int) -> N
 def test_a_shown_value_is_short_and_on_one_line(one: Provider) -> None:
     for wrong in ({one.choices[0].name: "x\n" * 5000}, {"\x1b[31m" * 5000: 1}):
         with pytest.raises(OptionError) as caught:
-            resolve(one, wrong)
+            validate_options(one, wrong)
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 400
 
@@ -214,12 +241,86 @@ VALUES = (
 @given(one=st.sampled_from([SEGMIND, AIMLAPI, DEMO]), options=st.dictionaries(NAMES, VALUES))
 def test_any_options_resolve_or_are_refused(one: Provider, options: dict[str, str | int]) -> None:
     try:
-        resolved = resolve(one, options)
+        resolved = validate_options(one, options)
     except OptionError as error:
         assert error.money == NOTHING_SENT
         return
     assert resolved in every_combination(one)
-    assert resolve(one, resolved) == resolved
+    assert validate_options(one, resolved) == resolved
     for name, value in options.items():
         if value is not None:
             assert str(resolved[name]).casefold() == str(value).strip().casefold()
+
+
+# ── the files ──────────────────────────────────────────────────────────────────────────────────
+
+FILES = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")}
+SCHEMA = FILES.pop("schema")
+
+
+def test_there_is_one_file_for_each_provider() -> None:
+    assert {*FILES} == {"models", *(one.name for one in providers())}
+    for one in providers():
+        assert FILES[one.name]["name"] == one.name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_has_the_form_of_the_schema(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert ("models" in FILES[name]) == (name != "models")
+    Draft202012Validator(SCHEMA).validate(FILES[name])
+
+
+@pytest.mark.parametrize("name", [one.name for one in providers()])
+def test_rules_name_only_options_that_the_model_has_and_the_last_is_for_all(name: str) -> None:
+    for model in FILES[name]["models"]:
+        values = {choice["name"]: choice["values"] for choice in model["choices"]}
+        assert all(choice["default"] in choice["values"] for choice in model["choices"])
+        for rules in (model[each] for each in ("prices", "expected", "sizes")):
+            assert [rule["when"] for rule in rules].index({}) == len(rules) - 1
+        frames = dict.fromkeys(("first_frame", "last_frame"), ("yes", "no"))
+        for each in ("prices", "expected", "sizes", "refused_combinations"):
+            for rule in model[each]:
+                if each == "refused_combinations":
+                    values = frames | values
+                assert all(value in values[option] for option, value in rule["when"].items())
+
+
+def test_a_price_that_is_known_has_a_source() -> None:
+    for one in providers():
+        for model in FILES[one.name]["models"]:
+            for price in model["prices"]:
+                assert (
+                    (price["kind"] == "unknown") == (price["high"] is None) == (not price["source"])
+                )
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda entry: entry.pop("as_of"),
+        lambda entry: entry.update(colour="blue"),
+        lambda entry: entry.update(as_of="last year"),
+        lambda entry: entry.update(sources=[]),
+        lambda entry: entry["failed_job"].pop("source"),
+        lambda entry: entry["retention"].pop("source"),
+        lambda entry: entry["models"].clear(),
+        lambda entry: entry["models"][0].pop("slug"),
+        lambda entry: entry["models"][0].update(name="sora"),
+        lambda entry: entry["models"][0]["prices"][0].pop("as_of"),
+        lambda entry: entry["models"][0]["prices"].pop(),
+        lambda entry: entry["models"][0]["expected"][0].update(source=""),
+        lambda entry: entry["models"][0]["frames"].update(last="never"),
+    ],
+)
+def test_the_schema_refuses_what_lacks_a_fact_a_source_or_a_date(break_it: Any) -> None:
+    entry = deepcopy(FILES["aimlapi"])
+    break_it(entry)
+    assert not Draft202012Validator(SCHEMA).is_valid(entry)
+
+
+def test_several_models_of_a_provider_have_facts_of_their_own() -> None:
+    entry = deepcopy(FILES["segmind"])
+    second = {**entry["models"][0], "name": "hailuo-2.3-fast", "slug": "minimax-hailuo-2.3-fast"}
+    entry["models"].append({**second, "as_of": "2026-11-01", "sources": ["https://example.com"]})
+    Draft202012Validator(SCHEMA).validate(entry)

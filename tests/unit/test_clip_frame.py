@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from shown_run import shown_row
 
 from hailuo_jupyter import catalogue
 from hailuo_jupyter.engine.clip_frame import clip_frame
 from hailuo_jupyter.errors import FrameError
-from hailuo_jupyter.images import open_frame
-from hailuo_jupyter.kernel.run_source import is_run, resolved
-from hailuo_jupyter.record import prepare
+from hailuo_jupyter.kernel.clip_source import is_run, resolved
+from hailuo_jupyter.record import FrameRecord, prepare
 from hailuo_jupyter.request import build
+from hailuo_jupyter.request.frames import open_frame
 from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.states import State
+from tests.support.sample_rows import shown_row
 
 
 @pytest.fixture
@@ -93,13 +94,38 @@ def test_a_clip_that_is_not_here_is_told_with_the_way_to_get_it(row: Row, tmp_pa
     assert "%hailuo wait" in caught.value.todo
 
 
+def test_a_clip_that_was_damaged_is_named_with_the_way_to_get_it(row: Row, tmp_path: Path) -> None:
+    path = tmp_path / f"{row.run_id}.mp4"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\n")
+    assert row.record.clip is not None
+    assert path.stat().st_size < row.record.clip.bytes
+    with pytest.raises(FrameError, match="Git LFS pointer") as caught:
+        clip_frame(row, "last")
+    assert "Rerun its cell" in caught.value.todo
+
+
 @pytest.mark.parametrize("source", ["run:", "run:abc", "run:@last", "run:abc@"])
 def test_a_source_that_says_too_little_is_refused(source: str) -> None:
     assert is_run(source)
-    with pytest.raises(FrameError, match="does not say which frame of which run"):
+    with pytest.raises(FrameError, match="isn't a valid frame of a run"):
         resolved(source)
 
 
 @pytest.mark.parametrize("source", ["./run:abc@last", "first.png", b"run:x", None])
 def test_what_names_no_run_stays_as_it_is(source: object) -> None:
     assert resolved(source) is source
+
+
+def test_a_frame_of_a_clip_says_whose_it_is(row: Row, tmp_path: Path) -> None:
+    named = replace(row, record_json=row.record.changed(name="fox").to_json())
+    assert clip_frame(named, "last").origin.words == "last frame of fox"
+    found = clip_frame(row, 0.5)
+    assert found.origin.words == f"0.5 s of {row.run_id[-6:]}"
+    limits = catalogue.provider("segmind").frame_limits
+    frame = open_frame(found, role="first frame", limits=limits, base=tmp_path)
+    assert frame.source == found.origin.words
+    shown = FrameRecord(source=frame.source, sha256=frame.sha256, from_run=row.run_id, at_s=0.5)
+    assert shown.words == found.origin.words
+    # Records of version 0.1.0 do not say it.
+    older = shown.model_copy(update={"source": "memory"})
+    assert older.words == f"0.50 s of {row.run_id[-6:]}"

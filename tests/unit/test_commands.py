@@ -8,10 +8,11 @@ from importlib import import_module
 
 import pytest
 
-from hailuo_jupyter.errors import OptionError
-from hailuo_jupyter.kernel import options
+from hailuo_jupyter import redact
+from hailuo_jupyter.errors import HailuoError, OptionError, SettingsError
+from hailuo_jupyter.kernel import magic_args
 from hailuo_jupyter.kernel.commands import dispatch
-from hailuo_jupyter.kernel.commands.listing import COMMANDS
+from hailuo_jupyter.kernel.commands.registry import COMMANDS, GROUPS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -21,8 +22,10 @@ def test_every_command_is_done_by_its_home(name: str) -> None:
     assert set(home.OPTIONS) <= set(COMMANDS)
     for each in home.OPTIONS.get(name, ()):
         assert each.help
-        assert options.read(
-            [f"--{each.name}=1"] if each.takes is not options.Takes.NOTHING else [f"--{each.name}"],
+        assert magic_args.parse_line(
+            [f"--{each.name}=1"]
+            if each.takes is not magic_args.Takes.NOTHING
+            else [f"--{each.name}"],
             [each],
         ).values
 
@@ -47,10 +50,111 @@ def test_too_few_and_too_many_words_are_told_how_it_is_written(name: str) -> Non
             dispatch.run(" ".join([name, *["word"] * count]), None)
 
 
+@pytest.mark.parametrize("ask", ["--help", "-h"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, ask: str, capsys: pytest.CaptureFixture[str]) -> None:
+    dispatch.run(f"{name} {ask}", None)
+    usage, about, *options = capsys.readouterr().out.rstrip().splitlines()
+    command = COMMANDS[name]
+    assert usage.startswith(f"%hailuo {name} {command.words}".rstrip())
+    assert about == command.help
+    assert options[:2] == ["", "Options:"]
+    for option in dispatch.options_of(name):
+        assert any(line.startswith(f"  --{option.name}") for line in options)
+        assert all(choice in " ".join(options) for choice in option.choices)
+    assert max(map(len, options)) <= 120
+    assert "--help" in options[-1]
+    assert ("[options]" in usage) == (len(options) > 3)
+
+
+def test_help_comes_before_what_is_wrong_with_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    dispatch.run("tag --help --nosuch", None)
+    assert "%hailuo tag RUN TAG... [options]" in capsys.readouterr().out
+
+
+def test_the_list_shows_status_first_and_every_command_in_its_group(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dispatch, "active_runs", lambda: ["1 active run.", "  a run"])
+    for line in ("", "--help", "-h", "help"):
+        dispatch.run(line, None)
+        text = capsys.readouterr().out
+        assert text.startswith("1 active run.\n  a run\n\n%%hailuo")
+        groups = [part.splitlines() for part in text.split("\n\n")[2:]]
+        assert [head for head, *_ in groups] == list(GROUPS)
+        for head, *lines in groups:
+            assert [each.split()[1] for each in lines] == list(GROUPS[head])
+        assert max(map(len, text.splitlines())) <= 132
+
+
+def test_the_demo_needs_no_key(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda _: pytest.fail("it asked for one"))
+    dispatch.run("key Demo", None)
+    assert capsys.readouterr().out == "The demo needs no key. Use --provider demo.\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "key {}",
+        "key segmind {}",
+        "key {} segmind",
+        "key --keyring {}",
+        "key segmind={}",
+        "key '{}'",
+        "key {} and more",
+    ],
+)
+@pytest.mark.parametrize("secret", ["SG_0a1b2c3d4e5f6071", "9f8e7d6c5b4a39281706f5e4d3c2b1a0"])
+def test_a_key_on_the_line_is_not_said_again(line: str, secret: str) -> None:
+    known = set(redact._secrets)
+    try:
+        with pytest.raises(OptionError) as caught:
+            dispatch.run(line.format(secret), None)
+        assert secret not in redact.text(f"and later: {secret}"), "nor by anything later"
+    finally:
+        redact._secrets.intersection_update(known)
+    said = "".join([str(caught.value), *caught.value._render_traceback_()])
+    assert secret not in said
+    assert secret[:8] not in said
+    for part in (
+        "in this cell and in IPython's history",
+        "ipython history clear",
+        "replace the key",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{0}",
+        "--{0}",
+        "key --{0}",
+        "key --key={0}",
+        "wait --timeout {0}",
+        "runs --limit {0}",
+        "panel {0}",
+    ],
+)
+def test_no_command_says_a_key_again_that_was_mistyped(line: str) -> None:
+    with pytest.raises(HailuoError) as caught:
+        dispatch.run(line.format("SG_0a1b2c3d4e5f6071"), None)
+    assert "0a1b2c3d" not in "".join([str(caught.value), *caught.value._render_traceback_()])
+
+
+@pytest.mark.parametrize("name", ["segmnd", "AIMLAP", "aiml-api"])
+def test_a_mistyped_provider_is_named_with_the_closest_one(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"no provider {name}.*Did you mean (segmind|aimlapi)"):
+        dispatch.run(f"key {name}", None)
+
+
 def test_the_list_itself_imports_no_command() -> None:
     code = (
-        "import sys, hailuo_jupyter.kernel.commands.listing as listing\n"
+        "import sys, hailuo_jupyter.kernel.commands.registry as listing\n"
         "print([name for name in sys.modules if name.startswith('hailuo_jupyter.kernel.commands.')])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "['hailuo_jupyter.kernel.commands.listing']"
+    assert found.stdout.strip() == "['hailuo_jupyter.kernel.commands.registry']"

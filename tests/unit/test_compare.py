@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shown_run import shown, shown_row
 
 from hailuo_jupyter.errors import OptionError
-from hailuo_jupyter.kernel.bundle import MIME
-from hailuo_jupyter.kernel.compare import lines_of
-from hailuo_jupyter.kernel.comparison import bundle, compare
+from hailuo_jupyter.kernel.display.bundle import MIME
+from hailuo_jupyter.kernel.runs.compare import bundle, compare, lines_of
 from hailuo_jupyter.states import State
+from tests.support.sample_rows import shown, shown_row
 
 HOSTILE = '<script>alert(1)</script>\u202e"><img src=x onerror=alert(1)>{{ 7 * 7 }}'
 
@@ -36,7 +35,8 @@ class Parsed(HTMLParser):
 
 
 def clip_in(folder: Path, **how: Any) -> Any:
-    """Give a finished run whose clip lies in `folder`."""
+    """Return a finished run whose clip lies in `folder`."""
+    how["clip"] = {"bytes": len(b"clip"), **how.get("clip", {})}
     row = shown_row(State.COMPLETED, folder=folder, **how)
     folder.mkdir(exist_ok=True)
     (folder / f"{row.run_id}.mp4").write_bytes(b"clip")
@@ -104,5 +104,5 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
 
 def test_no_run_is_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAILUO_RUN_LOG", str(tmp_path / "runs.sqlite3"))
-    with pytest.raises(OptionError, match="2 to 6 can be compared"):
+    with pytest.raises(OptionError, match="2 to 6 runs can be compared"):
         compare()

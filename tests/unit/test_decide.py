@@ -8,40 +8,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hailuo_jupyter.engine.decide import Act, Decision, Known, decide
+from hailuo_jupyter.engine.decide import Action, Decision, EarlierRun, decide
 from hailuo_jupyter.errors import NotBought
 from hailuo_jupyter.states import State
 
 RUN = "20261120-140312-7f3kq9"
 
 
-def known(state: State, run_id: str = RUN, **facts: bool | str) -> Known:
-    return Known(run_id, state, **facts)  # type: ignore[arg-type]
+def known(state: State, run_id: str = RUN, **facts: bool | str) -> EarlierRun:
+    return EarlierRun(run_id, state, **facts)  # type: ignore[arg-type]
 
 
 BOUGHT = Decision((), 1)
 
 
-def kept(act: Act, *run_ids: str) -> Decision:
+def kept(act: Action, *run_ids: str) -> Decision:
     return Decision(tuple((act, run_id) for run_id in run_ids or (RUN,)), 0)
 
 
 @pytest.mark.parametrize(
     ("run", "decision"),
     [
-        (known(State.COMPLETED, clip_here=True), kept(Act.SHOW)),
-        (known(State.COMPLETED, clip_here=True, provider_keeps=True), kept(Act.SHOW)),
-        (known(State.COMPLETED, provider_keeps=True), kept(Act.FETCH)),
-        (known(State.UPLOADING, in_hand=True), kept(Act.ATTACH)),
-        (known(State.SUBMITTING, in_hand=True), kept(Act.ATTACH)),
-        (known(State.PREPARED, in_hand=True), kept(Act.ATTACH)),
-        (known(State.SUBMITTED), kept(Act.ATTACH)),
-        (known(State.QUEUED), kept(Act.ATTACH)),
-        (known(State.GENERATING), kept(Act.ATTACH)),
-        (known(State.GENERATING, in_hand=True), kept(Act.ATTACH)),
-        (known(State.DOWNLOADING), kept(Act.ATTACH)),
-        (known(State.UNDOWNLOADED), kept(Act.FETCH)),
-        (known(State.UNDOWNLOADED, in_hand=True), kept(Act.FETCH)),
+        (known(State.COMPLETED, clip_here=True), kept(Action.SHOW)),
+        (known(State.COMPLETED, clip_here=True, provider_keeps=True), kept(Action.SHOW)),
+        (known(State.COMPLETED, provider_keeps=True), kept(Action.FETCH)),
+        (known(State.UPLOADING, in_hand=True), kept(Action.ATTACH)),
+        (known(State.SUBMITTING, in_hand=True), kept(Action.ATTACH)),
+        (known(State.PREPARED, in_hand=True), kept(Action.ATTACH)),
+        (known(State.SUBMITTED), kept(Action.ATTACH)),
+        (known(State.QUEUED), kept(Action.ATTACH)),
+        (known(State.GENERATING), kept(Action.ATTACH)),
+        (known(State.GENERATING, in_hand=True), kept(Action.ATTACH)),
+        (known(State.DOWNLOADING), kept(Action.ATTACH)),
+        (known(State.UNDOWNLOADED), kept(Action.FETCH)),
+        (known(State.UNDOWNLOADED, in_hand=True), kept(Action.FETCH)),
         (known(State.PREPARED), BOUGHT),
         (known(State.UPLOADING), BOUGHT),
         (known(State.REJECTED), BOUGHT),
@@ -49,7 +49,7 @@ def kept(act: Act, *run_ids: str) -> Decision:
     ],
     ids=lambda value: None if isinstance(value, Decision) else f"{value.state}-{value.in_hand}",
 )
-def test_one_earlier_run(run: Known, decision: Decision) -> None:
+def test_one_earlier_run(run: EarlierRun, decision: Decision) -> None:
     assert decide([run]) == decision
 
 
@@ -61,15 +61,15 @@ def test_nothing_known_is_bought() -> None:
     ("run", "words"),
     [
         (known(State.COMPLETED), "no longer in its folder"),
-        (known(State.EXPIRED, told="It was gone."), "It was gone."),
-        (known(State.EXPIRED, provider_keeps=True), "expired at the provider"),
-        (known(State.UNCONFIRMED, told="The line broke."), "The line broke."),
+        (known(State.EXPIRED, problem="It was gone."), "It was gone."),
+        (known(State.EXPIRED, provider_keeps=True), "expired before"),
+        (known(State.UNCONFIRMED, problem="The line broke."), "The line broke."),
         # A process died while it was sending, and nobody has set the run aside yet.
-        (known(State.SUBMITTING), "answer was lost"),
+        (known(State.SUBMITTING), "response was lost"),
     ],
     ids=["clip gone", "expired", "expired, kept", "unconfirmed", "submitting, dead"],
 )
-def test_what_may_be_paid_for_stands_in_the_way_with_words(run: Known, words: str) -> None:
+def test_what_may_be_paid_for_stands_in_the_way_with_words(run: EarlierRun, words: str) -> None:
     with pytest.raises(NotBought) as caught:
         decide([run])
     assert RUN in caught.value.what
@@ -86,29 +86,29 @@ def test_new_buys_whatever_there_is(state: State) -> None:
 
 def test_only_what_is_missing_of_a_count_is_bought() -> None:
     runs = [known(State.GENERATING, "b"), known(State.COMPLETED, "a", clip_here=True)]
-    assert decide(runs, count=4) == Decision(((Act.SHOW, "a"), (Act.ATTACH, "b")), 2)
+    assert decide(runs, count=4) == Decision(((Action.SHOW, "a"), (Action.ATTACH, "b")), 2)
 
 
 def test_of_more_runs_than_wanted_the_newest_serve_and_the_oldest_stands_first() -> None:
     runs = [known(State.COMPLETED, name, clip_here=True) for name in "dcba"]
-    assert decide(runs, count=2) == kept(Act.SHOW, "c", "d")
+    assert decide(runs, count=2) == kept(Action.SHOW, "c", "d")
 
 
 def test_a_newer_failure_does_not_hide_an_older_clip() -> None:
     runs = [known(State.FAILED, "b"), known(State.COMPLETED, "a", clip_here=True)]
-    assert decide(runs) == kept(Act.SHOW, "a")
+    assert decide(runs) == kept(Action.SHOW, "a")
 
 
 def test_a_doubtful_run_does_not_matter_where_enough_others_serve() -> None:
     runs = [known(State.UNCONFIRMED, "b"), known(State.COMPLETED, "a", clip_here=True)]
-    assert decide(runs) == kept(Act.SHOW, "a")
+    assert decide(runs) == kept(Action.SHOW, "a")
     with pytest.raises(NotBought):
         decide(runs, count=2)
 
 
 knowns = st.lists(
     st.builds(
-        Known,
+        EarlierRun,
         st.text("abc", min_size=1),
         st.sampled_from(State),
         st.booleans(),
@@ -124,7 +124,7 @@ DOUBTFUL = {State.UNCONFIRMED, State.EXPIRED, State.SUBMITTING, State.COMPLETED}
 
 @given(knowns, st.integers(1, 20), st.booleans())
 def test_whatever_is_known_never_more_than_wanted(
-    runs: Sequence[Known], count: int, new: bool
+    runs: Sequence[EarlierRun], count: int, new: bool
 ) -> None:
     try:
         decision = decide(runs, count=count, new=new)
@@ -143,7 +143,7 @@ def test_whatever_is_known_never_more_than_wanted(
 
 @given(knowns, st.integers(1, 8))
 def test_a_second_look_at_what_was_decided_buys_nothing_more(
-    runs: Sequence[Known], count: int
+    runs: Sequence[EarlierRun], count: int
 ) -> None:
     try:
         decision = decide(runs, count=count)

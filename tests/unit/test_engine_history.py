@@ -8,26 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hailuo_jupyter import catalogue, record, request
-from hailuo_jupyter.engine.history import Found, Sought, find, same_inputs, sought
+from hailuo_jupyter.engine.match_history import (
+    LostRequest,
+    MatchKind,
+    lost_request,
+    match_history,
+    same_inputs,
+)
 from hailuo_jupyter.providers.history import HistoryRow
 from hailuo_jupyter.states import State
 
 BODY = {"prompt": "a cat", "mode": "standard", "image_url": None, "prompt_optimizer": True}
 
 
-def run(name: str, sent: float = 1000.0, **body: Any) -> Sought:
-    return Sought(name, f"ours-{name}", sent, sent - 120, sent + 180, {**BODY, **body})
+def run(name: str, sent: float = 1000.0, **body: Any) -> LostRequest:
+    return LostRequest(name, f"ours-{name}", sent, sent - 120, sent + 180, {**BODY, **body})
 
 
 def row(job_id: str | None, at: float | None = 1001.0, **body: Any) -> HistoryRow:
     return HistoryRow(job_id, at=at, body={**BODY, **body})
 
 
-def verdicts(runs: list[Sought], rows: list[HistoryRow], **how: Any) -> dict[str, str]:
-    found = find(runs, rows, **{"taken": (), "by_our_id": False, **how})
+def verdicts(runs: list[LostRequest], rows: list[HistoryRow], **how: Any) -> dict[str, str]:
+    found = match_history(runs, rows, **{"taken": (), "by_our_id": False, **how})
     return {
-        name: each.row.job_id or "" if each.row else each.found.value
-        for name, each in found.items()
+        name: each.row.job_id or "" if each.row else each.kind.value for name, each in found.items()
     }
 
 
@@ -45,8 +50,10 @@ def test_what_fits_twice_is_left() -> None:
         "a": "x",
         "b": "y",
     }
-    (found,) = find([run("a")], [row("x"), row("y"), row("z")], taken=(), by_our_id=False).values()
-    assert (found.found, found.several) == (Found.SEVERAL, 3)
+    (found,) = match_history(
+        [run("a")], [row("x"), row("y"), row("z")], taken=(), by_our_id=False
+    ).values()
+    assert (found.kind, found.several) == (MatchKind.SEVERAL, 3)
 
 
 def test_what_cannot_be_read_may_be_the_one() -> None:
@@ -85,17 +92,17 @@ def test_which_inputs_are_the_same() -> None:
 def test_what_is_looked_for_of_a_record() -> None:
     asked = request.build("a cat", catalogue.provider("segmind"), options={})
     prepared = record.prepare(asked, at=1000.0)
-    assert sought(prepared) is None
+    assert lost_request(prepared) is None
     sent = prepared.moved(State.SUBMITTING, at=1010.0, body=dict(BODY))
     lost = sent.moved(State.UNCONFIRMED, at=1030.0)
-    known = sought(lost)
+    known = lost_request(lost)
     assert known is not None
     assert (known.sent, known.first, known.last) == (1010.0, 890.0, 1150.0)
     # A kernel that died is known of days later: the request did not take that long.
-    dead = sought(sent.moved(State.UNCONFIRMED, at=500_000.0))
+    dead = lost_request(sent.moved(State.UNCONFIRMED, at=500_000.0))
     assert dead is not None
     assert dead.last == 1010.0 + 900.0 + 120.0
-    backwards = sought(sent.moved(State.UNCONFIRMED, at=5.0))  # the clock was set back
+    backwards = lost_request(sent.moved(State.UNCONFIRMED, at=5.0))  # the clock was set back
     assert backwards is not None
     assert backwards.last > backwards.first
 
@@ -117,7 +124,7 @@ def test_a_job_is_given_to_one_run_and_only_where_nothing_else_fits(
         row(f"job{n}", at if readable else None, prompt=prompt)
         for n, (prompt, at, readable) in enumerate(rows)
     ]
-    found = find(ours, theirs, taken=taken, by_our_id=False)
+    found = match_history(ours, theirs, taken=taken, by_our_id=False)
     assert set(found) == {each.run_id for each in ours}
     given_out = [each.row.job_id for each in found.values() if each.row is not None]
     assert len(given_out) == len(set(given_out))
@@ -130,8 +137,19 @@ def test_a_job_is_given_to_one_run_and_only_where_nothing_else_fits(
         ]
         rivals = [other for other in runs if other[0] == prompt and abs(other[1] - sent) <= 300]
         if len(fitting) == 1 and len(rivals) == 1:
-            assert found[mine.run_id].found is Found.YES
+            assert found[mine.run_id].kind is MatchKind.YES
         if len(fitting) > 1:
-            assert found[mine.run_id].found is Found.SEVERAL
+            assert found[mine.run_id].kind is MatchKind.SEVERAL
         if not fitting:
             assert found[mine.run_id].row is None
+
+
+def test_inputs_within_an_object_are_compared() -> None:
+    frame = {"frame": "0" * 64}
+    sent = {"input": {"prompt": "a cat", "duration": 6, "first_frame_image": frame}}
+    shown = {"prompt": "a cat", "duration": 6, "first_frame_image": "https://storage.example/a.png"}
+    assert same_inputs(sent, {"input": {**shown, "seed": 1}, "webhook": None})
+    assert not same_inputs(sent, {"input": {**shown, "prompt": "a dog"}})
+    assert not same_inputs(sent, {"input": {**shown, "first_frame_image": None}})
+    assert not same_inputs(sent, {"input": "https://storage.example/a.png"})
+    assert not same_inputs(sent, {})

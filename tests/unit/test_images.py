@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hailuo_jupyter.errors import NOTHING_SENT, FrameError
-from hailuo_jupyter.frame import MAX_PIXELS
-
-from .drawn_pictures import LIMITS, encoded, opened, picture, refusal, sha256, turned_by
+from hailuo_jupyter.request.image_limits import MAX_PIXELS
+from tests.support.sample_images import LIMITS, encoded, opened, picture, refusal, sha256, turned_by
 
 
 @pytest.mark.parametrize(
@@ -285,7 +284,7 @@ def test_a_picture_in_memory_is_sent_as_png_without_loss(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("brand", "name"), [(b"avif", "AVIF"), (b"heic", "HEIC"), (b"mif1", "HEIC or another")]
+    ("brand", "name"), [(b"avif", "AVIF"), (b"heic", "HEIC"), (b"mif1", "HEIC")]
 )
 def test_pictures_of_phones_are_named(brand: bytes, name: str) -> None:
     assert f"is {name}" in refusal(b"\0\0\0\x18ftyp" + brand + bytes(12)).what

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from hailuo_jupyter.errors import FolderNotWritable
-from hailuo_jupyter.images import keep
-
-from .drawn_pictures import opened, picture
+from hailuo_jupyter.request.frames import keep
+from tests.support.sample_images import opened, picture
 
 
 def test_keep_writes_once_and_heals(tmp_path: Path) -> None:

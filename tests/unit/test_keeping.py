@@ -12,12 +12,11 @@ import pytest
 
 from hailuo_jupyter import catalogue
 from hailuo_jupyter.cli import main
-from hailuo_jupyter.nbfile.compare import against_files, against_sidecar
-from hailuo_jupyter.nbfile.prune import prune
-from hailuo_jupyter.nbfile.prune_plan import Filter, plan
-from hailuo_jupyter.nbfile.relink import look, relink
+from hailuo_jupyter.ipynb.prune import PruneFilter, plan_prune, prune
+from hailuo_jupyter.ipynb.relink import find_moved, relink
+from hailuo_jupyter.ipynb.verify import against_files, against_sidecar
 from hailuo_jupyter.record import FrameRecord, OriginRecord, Record, prepare
-from hailuo_jupyter.record_file import write_sidecar
+from hailuo_jupyter.record.sidecar import write_sidecar
 from hailuo_jupyter.request import build
 from hailuo_jupyter.runlog import Owner, Row, RunLog
 from hailuo_jupyter.settings import Hailuo
@@ -25,7 +24,7 @@ from hailuo_jupyter.states import FINAL, State
 
 DAY = 86_400.0
 NOW = 1_800_000_000.0
-ALL = Filter()
+ALL = PruneFilter()
 
 #: The way to each state.
 WAYS = {
@@ -101,9 +100,9 @@ class Archive:
         found = self.clips.parent.rglob("*")
         return {path.name for path in found if path.is_file()}
 
-    def prune(self, which: Filter = ALL, *, forget: bool = False) -> list[str]:
+    def prune(self, which: PruneFilter = ALL, *, forget: bool = False) -> list[str]:
         """Prune, and give the ids of the runs that were touched."""
-        found = plan(which, [self.log], forget=forget, now=NOW)
+        found = plan_prune(which, [self.log], forget=forget, now=NOW)
         done = prune(found.candidates, forget=forget, now=NOW)
         assert done.remarks == []
         assert done.bytes == found.bytes
@@ -135,39 +134,45 @@ def test_the_clip_goes_and_the_log_says_so(archive: Archive) -> None:
     assert after.revision == row.revision + 1
     # A notebook that has its record is told the same, and nothing is wrong with it.
     ((_, words, wrong),) = against_files(after.record, archive.clips)
-    assert words == "It was deleted by 'jupyter hailuo prune' on 2027-01-15."
+    assert words == "It was deleted on 2027-01-15."
     assert not wrong
     assert against_sidecar(after.record, None) == []
     assert archive.prune() == [], "what is gone is no candidate again"
 
 
+def test_one_run_can_be_named(archive: Archive) -> None:
+    one, other = archive.run(), archive.run()
+    assert archive.prune(PruneFilter(run_ids=frozenset({one.run_id}))) == [one.run_id]
+    assert archive.names() == files_of(other)
+
+
 def test_looking_changes_nothing(archive: Archive) -> None:
     archive.run()
     before = archive.names(), archive.log.changed_since(0.0)
-    assert plan(ALL, [archive.log], forget=True, now=NOW).candidates
+    assert plan_prune(ALL, [archive.log], forget=True, now=NOW).candidates
     assert (archive.names(), archive.log.changed_since(0.0)) == before
 
 
-FILTERS: dict[str, tuple[Filter, Callable[[Archive], Row], Callable[[Archive], Row]]] = {
-    "age": (Filter(older_than_s=30 * DAY), lambda a: a.run(days=31), lambda a: a.run(days=29)),
+FILTERS: dict[str, tuple[PruneFilter, Callable[[Archive], Row], Callable[[Archive], Row]]] = {
+    "age": (PruneFilter(older_than_s=30 * DAY), lambda a: a.run(days=31), lambda a: a.run(days=29)),
     "state": (
-        Filter(states=frozenset({State.FAILED})),
+        PruneFilter(states=frozenset({State.FAILED})),
         lambda a: a.run(State.FAILED),
         lambda a: a.run(),
     ),
     "notebook": (
-        Filter(notebook_ids=frozenset({"one"})),
+        PruneFilter(notebook_ids=frozenset({"one"})),
         lambda a: a.run(notebook="one"),
         lambda a: a.run(notebook="other"),
     ),
     "tag": (
-        Filter(tags=frozenset({"x", "y"})),
+        PruneFilter(tags=frozenset({"x", "y"})),
         lambda a: a.run(tags=["y", "x", "z"]),
         lambda a: a.run(tags=["x"]),
     ),
-    "rating": (Filter(rating_below=3), lambda a: a.run(rating=2), lambda a: a.run(rating=3)),
-    "unrated": (Filter(rating_below=3), lambda a: a.run(rating=0), lambda a: a.run()),
-    "keep rated": (Filter(keep_rated=True), lambda a: a.run(), lambda a: a.run(rating=0)),
+    "rating": (PruneFilter(rating_below=3), lambda a: a.run(rating=2), lambda a: a.run(rating=3)),
+    "unrated": (PruneFilter(rating_below=3), lambda a: a.run(rating=0), lambda a: a.run()),
+    "keep rated": (PruneFilter(keep_rated=True), lambda a: a.run(), lambda a: a.run(rating=0)),
 }
 
 
@@ -182,28 +187,28 @@ def test_each_filter_takes_what_it_says(archive: Archive, name: str) -> None:
 @pytest.mark.parametrize("state", sorted(set(WAYS) - FINAL))
 def test_nothing_goes_that_may_still_come_or_may_be_bought(archive: Archive, state: State) -> None:
     archive.run(state)
-    assert archive.prune(Filter(states=frozenset(State)), forget=True) == []
+    assert archive.prune(PruneFilter(states=frozenset(State)), forget=True) == []
     assert len(archive.names()) == 1
 
 
 def test_a_file_that_somebody_replaced_stays_with_its_record(archive: Archive) -> None:
     row = archive.run()
     (archive.clips / f"{row.run_id}.mp4").write_bytes(b"my own cut")
-    found = plan(ALL, [archive.log], forget=True, now=NOW)
+    found = plan_prune(ALL, [archive.log], forget=True, now=NOW)
     assert found.candidates == []
     assert found.remarks == [
-        f"{row.run_id}.mp4 is not the file that the record tells of; it and its run stay."
+        f"{row.run_id}.mp4 does not match its record; the file and its run are kept."
     ]
     assert archive.names() == files_of(row)
 
 
 def test_a_file_that_changes_after_the_look_stays(archive: Archive) -> None:
     row = archive.run()
-    found = plan(ALL, [archive.log], forget=False, now=NOW)
+    found = plan_prune(ALL, [archive.log], forget=False, now=NOW)
     clip = archive.clips / f"{row.run_id}.mp4"
     clip.write_bytes(clip.read_bytes()[::-1])
     done = prune(found.candidates, forget=False, now=NOW)
-    assert done.remarks == [f"{clip.name} was changed meanwhile, and stays."]
+    assert done.remarks == [f"{clip.name} was changed in the meantime and was kept."]
     assert archive.names() == files_of(row)
     record = archive.log.get(row.run_id).record
     assert record.clip is not None
@@ -212,10 +217,10 @@ def test_a_file_that_changes_after_the_look_stays(archive: Archive) -> None:
 
 def test_a_run_that_goes_on_after_the_look_stays(archive: Archive) -> None:
     row = archive.run()
-    found = plan(ALL, [archive.log], forget=False, now=NOW)
+    found = plan_prune(ALL, [archive.log], forget=False, now=NOW)
     archive.log.update(row.run_id, lambda record: record.moved(State.DOWNLOADING))
     done = prune(found.candidates, forget=False, now=NOW)
-    assert done.remarks == [f"Run {row.run_id} has changed meanwhile, and stays."]
+    assert done.remarks == [f"Run {row.run_id} has changed in the meantime and was kept."]
     assert archive.names() == files_of(row)
 
 
@@ -245,7 +250,7 @@ def test_a_frame_stays_while_another_run_needs_it(archive: Archive) -> None:
     old = archive.run(days=40, frame=shared)
     lonely = archive.run(days=40, frame=single)
     young = archive.run(frame=shared)
-    archive.prune(Filter(older_than_s=30 * DAY))
+    archive.prune(PruneFilter(older_than_s=30 * DAY))
     assert archive.names() == files_of(young) | {f"{shared.sha256}.png"}
     record = archive.log.get(lonely.run_id).record
     assert record.request.first_frame is not None
@@ -269,7 +274,7 @@ def test_a_frame_that_two_pruned_runs_share_goes_with_both(archive: Archive) -> 
 def test_a_frame_stays_for_a_run_that_is_begun_after_the_look(archive: Archive) -> None:
     shared = archive.frame(b"shared")
     row = archive.run(frame=shared)
-    found = plan(ALL, [archive.log], forget=False, now=NOW)
+    found = plan_prune(ALL, [archive.log], forget=False, now=NOW)
     young = archive.run(State.GENERATING, frame=shared)
     prune(found.candidates, forget=False, now=NOW)
     assert archive.names() == {f"{young.run_id}.json", f"{shared.sha256}.png"}
@@ -321,14 +326,32 @@ def test_a_moved_folder_is_found_by_id_and_hash(archive: Archive, tmp_path: Path
     moved = tmp_path / "disk" / "2026" / "clips"
     moved.mkdir(parents=True)
     (archive.clips / f"{row.run_id}.mp4").rename(moved / f"{row.run_id}.mp4")
-    found = look([tmp_path / "disk", archive.clips, moved], [archive.log])
-    assert [(move.row.run_id, move.folder) for move in found.moves] == [(row.run_id, moved)]
+    found = find_moved([tmp_path / "disk", archive.clips, moved], [archive.log])
+    assert [(move.row.run_id, move.path.parent) for move in found.moves] == [(row.run_id, moved)]
     assert (found.in_place, found.remarks) == (1, [])
     assert archive.log.get(row.run_id).folder == archive.clips, "looking changes nothing"
     assert relink(found.moves) == 1
     after = archive.log.get(row.run_id)
     assert (after.folder, after.revision) == (moved, row.revision)
     assert archive.log.get(there.run_id).folder == archive.clips
+
+
+def test_a_renamed_clip_is_found_by_its_hash(archive: Archive, tmp_path: Path) -> None:
+    row = archive.run()
+    here = tmp_path / "paper" / "figure 3.mp4"
+    here.parent.mkdir()
+    (archive.clips / f"{row.run_id}.mp4").rename(here)
+    found = find_moved([here.parent], [archive.log])
+    assert ([move.path for move in found.moves], found.remarks) == ([here], [])
+    assert relink(found.moves) == 1
+    after = archive.log.get(row.run_id)
+    assert after.record.clip is not None
+    assert after.folder / after.record.clip.path == here
+    assert find_moved([here.parent], [archive.log]).in_place == 0, "its name is nobody's stem"
+    # From now on it is verified and deleted where the record says.
+    assert against_files(after.record, after.folder) == []
+    assert archive.prune() == [row.run_id]
+    assert not here.exists()
 
 
 def test_what_has_another_hash_or_two_places_is_not_guessed(
@@ -343,12 +366,12 @@ def test_what_has_another_hash_or_two_places_is_not_guessed(
         (tmp_path / name / f"{twice.run_id}.mp4").write_bytes(content)
     (tmp_path / "a" / f"{wrong.run_id}.mp4").write_bytes(b"x")
     (tmp_path / "a" / "holiday.mp4").write_bytes(b"x")
-    found = look([tmp_path / "a", tmp_path / "b"], [archive.log])
+    found = find_moved([tmp_path / "a", tmp_path / "b"], [archive.log])
     assert found.moves == []
     assert len(found.remarks) == 2
     assert any("sha256 differs" in each for each in found.remarks)
-    assert any("name the one folder that counts" in each for each in found.remarks)
-    assert [move.row.run_id for move in look([tmp_path / "a"], [archive.log]).moves] == [
+    assert any("name only the folder to use" in each for each in found.remarks)
+    assert [move.row.run_id for move in find_moved([tmp_path / "a"], [archive.log]).moves] == [
         twice.run_id
     ]
 
@@ -356,9 +379,9 @@ def test_what_has_another_hash_or_two_places_is_not_guessed(
 def test_a_clip_of_a_run_that_is_still_made_is_left_alone(archive: Archive, tmp_path: Path) -> None:
     row = archive.run(State.GENERATING)
     (tmp_path / f"{row.run_id}.mp4").write_bytes(b"x")
-    found = look([tmp_path], [archive.log])
+    found = find_moved([tmp_path], [archive.log])
     assert found.moves == []
-    assert "the run has no clip by the log (generating)" in found.remarks[0]
+    assert "the run log has no clip for it (generating)" in found.remarks[0]
 
 
 def test_a_log_that_has_learned_better_meanwhile_is_left_as_it_is(
@@ -367,7 +390,7 @@ def test_a_log_that_has_learned_better_meanwhile_is_left_as_it_is(
     row, third = archive.run(), tmp_path / "third"
     (tmp_path / "b").mkdir()
     (archive.clips / f"{row.run_id}.mp4").rename(tmp_path / "b" / f"{row.run_id}.mp4")
-    found = look([tmp_path / "b"], [archive.log])
+    found = find_moved([tmp_path / "b"], [archive.log])
     archive.log.relocate(row.run_id, third, was=archive.clips)
     assert relink(found.moves) == 0
     assert archive.log.get(row.run_id).folder == third
@@ -380,7 +403,7 @@ def test_a_log_that_has_learned_better_meanwhile_is_left_as_it_is(
 def told(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., tuple[int, str]]]:
-    """Give the exit status of a command, and what it says."""
+    """Yield the exit status of a command, and what it says."""
     monkeypatch.setenv("HAILUO_RUN_LOG", str(archive.log.path))
     Hailuo.clear_instance()
 
@@ -403,28 +426,28 @@ def test_prune_shows_first_and_deletes_with_yes(archive: Archive, told: Told) ->
     assert status == 0
     assert row.run_id in said
     assert "clip + record in" in said
-    assert "1 clip(s) of 1 run(s)" in said
+    assert "1 clip of 1 run," in said
     assert "Nothing was deleted." in said
     assert archive.names() == files_of(row)
     status, said = told(*words, "--yes")
     assert status == 0
-    assert "1 run(s): 2 file(s) deleted" in said
+    assert "1 run: 2 files deleted" in said
     assert archive.names() == set()
-    assert told(*words)[1] == "Nothing is to be deleted.\n"
+    assert told(*words)[1] == "Nothing to delete.\n"
 
 
 def test_prune_without_any_filter_is_refused(archive: Archive, told: Told) -> None:
     archive.run()
     status, said = told("prune", "--yes", "--keep-rated")
     assert status == 1
-    assert "It is not said which runs are meant." in said
+    assert "Specify which runs to delete." in said
     assert len(archive.names()) == 2
 
 
 def test_prune_says_beforehand_what_forgetting_means(archive: Archive, told: Told) -> None:
     archive.run(tags=["x"])
     said = told("prune", "--tag", "x", "--forget")[1]
-    assert "would buy its clip anew. What was paid for them still counts" in said
+    assert "would buy them again. Their cost still counts" in said
     assert "1 forgotten" in told("prune", "--tag", "x", "--forget", "--yes")[1]
 
 
@@ -442,8 +465,8 @@ def test_du_adds_up_each_file_once(archive: Archive, told: Told) -> None:
     total = sum(path.stat().st_size for path in archive.clips.rglob("*") if path.is_file())
     status, said = told("du")
     assert status == 0
-    assert f"{total / 1000:.1f} kB  2 clip(s) in all" in said
-    assert "1 clip(s), 1 not there" in said
+    assert f"{total / 1000:.1f} kB  2 clips in total" in said
+    assert "1 clip, 1 missing" in said
     assert "a.ipynb" in said
 
 
@@ -459,10 +482,10 @@ def test_relink_shows_first_and_writes_with_yes(
     assert archive.log.get(row.run_id).folder == archive.clips
     assert told("relink", str(tmp_path / "moved"), "--yes")[0] == 0
     assert archive.log.get(row.run_id).folder == place
-    assert "1 lie(s) where the run log says" in told("relink", str(place))[1]
+    assert "In place, as the run log says: 1 clip." in told("relink", str(place))[1]
     status, said = told("relink", str(tmp_path / "nowhere"))
     assert status == 1
-    assert "There is no folder" in said
+    assert "Folder not found" in said
 
 
 def test_a_record_of_a_newer_version_is_nobodys_business(archive: Archive) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -22,11 +23,20 @@ FRAMES, FPS = 50, 25
 
 
 def write_clip(
-    path: Path, *, codec: str = "libx264", noise: bool = False, shift: int = 0, **container: str
+    path: Path,
+    *,
+    codec: str = "libx264",
+    noise: bool = False,
+    shift: int = 0,
+    kind: str | None = None,
+    **container: str,
 ) -> Path:
-    """Write 2 s whose picture number n has the red value 5 n."""
+    """Write 2 s whose picture number n has the red value 5 n.
+
+    `kind` is the container, by FFmpeg's name.
+    """
     random = np.random.default_rng(7)
-    with av.open(str(path), "w", options=container) as out:
+    with av.open(str(path), "w", format=kind, options=container) as out:
         stream = out.add_stream(codec, rate=FPS, options={"g": "10"})
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         for number in range(FRAMES):
@@ -116,11 +126,14 @@ def test_a_clip_that_was_cut_off_is_refused(
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "no MP4 video"),
-        (b"<html>Not found</html>", "no MP4 video"),
+        (b"", "is empty"),
+        (b"<html>Not found</html>", "an HTML page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
+        (b"/annex/objects/SHA256E-s1--0.mp4\n", "a git-annex pointer"),
+        (b"\0\1\2\3 something", "not a video in a known format"),
         (
             b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:2,\nindex_last.mp4\n#EXT-X-ENDLIST\n",
-            "no MP4 video",
+            "is text, not a video",
         ),
     ],
 )
@@ -131,10 +144,10 @@ def test_what_is_no_video_is_refused(tmp_path: Path, data: bytes, why: str) -> N
         examine(path)
 
 
-def box(name: bytes, body: bytes, head: int = 0) -> bytes:
+def box(name: bytes, body: bytes, head: int | None = None) -> bytes:
     """Write an MP4 box, its length in 8 bytes where `head` is 1, open-ended where it is 0."""
     long = (16 + len(body)).to_bytes(8) if head == 1 else b""
-    return head.to_bytes(4) + name + long + body
+    return (8 + len(body) if head is None else head).to_bytes(4) + name + long + body
 
 
 @pytest.mark.parametrize("head", [0, 1])
@@ -147,7 +160,7 @@ def test_boxes_with_long_and_open_lengths(clips: Path, tmp_path: Path, head: int
     if head == 0:
         assert examine(path).bytes == len(data) - 50
     else:
-        with pytest.raises(ClipError, match="cut off: 50 of its"):
+        with pytest.raises(ClipError, match="truncated: 50 of its"):
             examine(path)
 
 
@@ -171,13 +184,129 @@ def test_a_clip_cut_off_between_two_boxes_has_no_picture(
     data = (clips / "fragmented.mp4").read_bytes()
     path = tmp_path / "head.mp4"
     path.write_bytes(data[: data.index(b"moof") - 4])
-    with pytest.raises(ClipError, match="no frame that can be decoded"):
+    with pytest.raises(ClipError, match="no decodable frame"):
         read(path)
 
 
-def test_other_containers_are_refused(clips: Path) -> None:
-    with pytest.raises(ClipError, match="no MP4 video"):
-        examine(clips / "other.webm")
+OTHERS = {
+    "webm": ("libvpx", ".webm"),
+    "matroska": ("libx264", ".mkv"),
+    "mov": ("libx264", ".mov"),
+    "avi": ("mpeg4", ".avi"),
+}
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same clip in containers that no provider has announced, each by the name of an MP4."""
+    folder = tmp_path_factory.mktemp("others")
+    for kind, (codec, _) in OTHERS.items():
+        write_clip(folder / f"{kind}.mp4", codec=codec, kind=kind)
+        if kind in {"webm", "matroska"}:  # as it is sent while it is still being made
+            write_clip(folder / f"{kind}-live.mp4", codec=codec, kind=kind, live="1")
+    return folder
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_containers_are_read_whatever_the_files_name(others: Path, kind: str) -> None:
+    facts = examine(others / f"{kind}.mp4")
+    assert facts.suffix == OTHERS[kind][1]
+    assert facts.duration_s == pytest.approx(2.0, abs=0.05)
+    assert (facts.width, facts.height, facts.fps) == (320, 240, FPS)
+    assert number_of(frame_at(others / f"{kind}.mp4", "last")) == pytest.approx(49, abs=3)
+    assert Image.open(BytesIO(poster(others / f"{kind}.mp4"))).size == (320, 240)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("missing", [1, 0.1, 0.5, 0.9])
+def test_other_containers_that_were_cut_off_are_refused(
+    others: Path, tmp_path: Path, kind: str, missing: float
+) -> None:
+    data = (others / f"{kind}.mp4").read_bytes()
+    gone = missing if isinstance(missing, int) else int(len(data) * missing)
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(data[:-gone])
+    with pytest.raises(ClipError, match=r"cut\.mp4"):
+        examine(path)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_bytes_behind_the_end_are_ignored(others: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "more.mp4"
+    for more in (b"\n", b"\0" * 4096, b"<!-- appended -->" * 99, os.urandom(5000)):
+        path.write_bytes((others / f"{kind}.mp4").read_bytes() + more)
+        assert examine(path).duration_s == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", ["webm", "matroska"])
+def test_what_does_not_tell_where_it_ends_is_never_called_whole(others: Path, kind: str) -> None:
+    with pytest.raises(ClipError, match="does not show where it ends"):
+        examine(others / f"{kind}-live.mp4")
+
+
+#: Ways to write an MP4 piece by piece; what stands behind a name tells whether the file tells its end.
+PIECES = {
+    "frag_keyframe+empty_moov+default_base_moof": True,
+    "frag_keyframe+empty_moov": True,
+    "frag_keyframe": True,
+    "frag_keyframe+empty_moov+default_base_moof+global_sidx+skip_trailer": True,
+    "frag_keyframe+empty_moov+default_base_moof+skip_trailer": False,
+    "frag_every_frame+empty_moov+separate_moof+skip_trailer": False,
+    "dash+frag_keyframe+skip_trailer": False,
+    "cmaf+frag_keyframe+skip_trailer": False,
+}
+
+
+@pytest.mark.parametrize("flags", PIECES)
+def test_a_clip_in_pieces_is_whole_or_refused_wherever_it_is_cut(
+    tmp_path: Path, flags: str
+) -> None:
+    path = write_clip(tmp_path / "pieces.mp4", movflags=flags)
+    data = path.read_bytes()
+    if PIECES[flags]:
+        assert examine(path).duration_s == pytest.approx(2.0, abs=0.1)
+    boxes = top_boxes(data)
+    assert len(boxes) > 5
+    for _, place in boxes[:-1] if PIECES[flags] else boxes:
+        path.write_bytes(data[:place])
+        with pytest.raises(ClipError):
+            examine(path)
+
+
+def test_a_header_that_tells_the_length_of_all_pieces_is_believed(tmp_path: Path) -> None:
+    flags = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
+    path = write_clip(tmp_path / "pieces.mp4", movflags=flags)
+    data = path.read_bytes()
+    at = data.index(b"mvex") + 4
+    length = box(b"mehd", bytes(4) + (2000).to_bytes(4))  # of a thousand in a second
+    data = data[:at] + length + data[at:]
+    for name in (b"mvex", b"moov"):
+        place = data.index(name) - 4
+        grown = int.from_bytes(data[place : place + 4]) + len(length)
+        data = data[:place] + grown.to_bytes(4) + data[place + 4 :]
+    path.write_bytes(data)
+    assert examine(path).duration_s == pytest.approx(2.0, abs=0.05)
+    for _, place in top_boxes(data)[:-1]:
+        path.write_bytes(data[:place])
+        with pytest.raises(ClipError):
+            examine(path)
+
+
+def top_boxes(data: bytes) -> list[tuple[bytes, int]]:
+    """Return the boxes of a file's top level, and where they end."""
+    found, at = [], 0
+    while at < len(data):
+        name = data[at + 4 : at + 8]
+        at += int.from_bytes(data[at : at + 4])
+        found.append((name, at))
+    return found
+
+
+def test_a_way_of_encoding_that_is_not_known_is_refused(clips: Path, tmp_path: Path) -> None:
+    path = tmp_path / "odd.mp4"
+    path.write_bytes((clips / "index_last.mp4").read_bytes().replace(b"avc1", b"odd1"))
+    with pytest.raises(ClipError, match=r"odd\.mp4"):
+        examine(path)
 
 
 def test_sound_alone_is_refused(clips: Path) -> None:
@@ -186,10 +315,17 @@ def test_sound_alone_is_refused(clips: Path) -> None:
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ClipError, match=r"There is no file gone\.mp4"):
+    with pytest.raises(ClipError, match=r"File not found: gone\.mp4"):
         examine(tmp_path / "gone.mp4")
-    with pytest.raises(ClipError, match="no MP4 video"):
+    with pytest.raises(ClipError, match=r"Is a directory|not a regular file"):
         examine(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX has pipes with names")
+def test_a_pipe_in_a_clips_place_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(ClipError, match="not a regular file"):
+        examine(tmp_path / "pipe.mp4")
 
 
 @pytest.mark.parametrize("name", ["index_last.mp4", "late.mp4"])
@@ -226,8 +362,49 @@ def test_poster_shrinks_until_it_fits(clips: Path, max_bytes: int) -> None:
     assert Image.open(BytesIO(data)).width < 320
 
 
+@pytest.fixture(scope="session")
+def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few kilobytes whose pictures have 21 million pixels."""
+    path = tmp_path_factory.mktemp("huge") / "huge.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 5120, 4096, "yuv420p"
+        picture = av.VideoFrame(5120, 4096, "yuv420p")
+        for plane in picture.planes:
+            plane.update(bytes(plane.buffer_size))
+        picture.pts = 0
+        out.mux(stream.encode(picture))
+        out.mux(stream.encode())
+    return path
+
+
+READS: list[Callable[[Path], object]] = [examine, poster, lambda path: frame_at(path, "last")]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_clip_of_too_many_pixels_is_refused_before_a_picture_is_decoded(
+    huge: Path, read: Callable[[Path], object]
+) -> None:
+    with pytest.raises(ClipError, match="5120 x 4096 pixels, which is too large"):
+        read(huge)
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_clip_that_hides_its_pixels_from_its_index_is_refused_too(
+    huge: Path, tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    data = huge.read_bytes()
+    entry = data.index(b"avc1", data.index(b"stsd"))
+    small = data[: entry + 28] + (64).to_bytes(2) * 2 + data[entry + 32 :]
+    assert small != data
+    path = tmp_path / "hidden.mp4"
+    path.write_bytes(small)
+    with pytest.raises(ClipError, match=r"hidden\.mp4"):
+        read(path)
+
+
 def test_poster_that_cannot_fit_says_so(clips: Path) -> None:
-    with pytest.raises(ValueError, match="as few as 10 bytes"):
+    with pytest.raises(ValueError, match="as small as 10 bytes"):
         poster(clips / "index_last.mp4", max_bytes=10)
 
 

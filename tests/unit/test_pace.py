@@ -1,72 +1,16 @@
-"""When a request may leave: Retry-After, back-off, clocks, and the limit that processes share."""
+"""Back-off, and clocks that people, time servers and closed lids turn."""
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Iterator
-from email.utils import formatdate
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hailuo_jupyter import catalogue
-from hailuo_jupyter.engine.pace import Clock, Pace, Stopwatch, back_off, parse_retry_after
-from hailuo_jupyter.runlog import RunLog
-from hailuo_jupyter.settings import Hailuo
+from hailuo_jupyter.engine.clock import Clock, Stopwatch, back_off
 
 NOW = 1_795_000_000.0
-SEGMIND = catalogue.provider("segmind")
-AIMLAPI = catalogue.provider("aimlapi")
-
-
-# ── Retry-After ────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("7", 7.0),
-        (" 7 ", 7.0),
-        ("0", 0.0),
-        ("1.5", 1.5),
-        ("300", 300.0),
-        ("99999999999", 300.0),
-        (formatdate(NOW + 20, usegmt=True), 20.0),
-        (formatdate(NOW + 1e6, usegmt=True), 300.0),
-        ("Sat, 20 Nov 2027 12:00:00", 300.0),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_a_date_and_capped(value: str, seconds: float) -> None:
-    assert parse_retry_after(value, NOW) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        "",
-        "-5",
-        "nan",
-        "inf",
-        "-inf",
-        "1e999",
-        "soon",
-        "Thu, 99 Foo 2026",
-        formatdate(NOW - 3600, usegmt=True),
-        "Mon, 01 Jan 0001 00:00:00 +2359",
-    ],
-)
-def test_a_retry_after_without_sense_is_no_wait_that_the_provider_named(value: str | None) -> None:
-    assert parse_retry_after(value, NOW) is None
-
-
-@given(st.one_of(st.text(), st.floats().map(str), st.integers().map(str), st.datetimes().map(str)))
-def test_no_retry_after_breaks_or_stalls_us(value: str) -> None:
-    wait = parse_retry_after(value, NOW)
-    assert wait is None or 0 <= wait <= 300
 
 
 # ── back-off ───────────────────────────────────────────────────────────────────────────────────
@@ -140,82 +84,3 @@ def test_at_least_what_the_steady_clock_tells_has_passed(turns: list[tuple[float
         turned.run(ran)
         assert watch.passed() >= turned.steady - 50.0 - 1e-6
         assert math.isfinite(watch.passed())
-
-
-# ── the limit ──────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[RunLog]:
-    with RunLog(tmp_path / "runs.sqlite3") as opened:
-        yield opened
-
-
-def turns(pace: Pace, provider: catalogue.Provider, wanted: int, within: float = 0.3) -> int:
-    """Give how many of the turns wanted come within a time."""
-
-    async def ask() -> int:
-        tasks = [asyncio.create_task(pace.turn(provider)) for _ in range(wanted)]
-        done, waiting = await asyncio.wait(tasks, timeout=within)
-        for task in waiting:
-            task.cancel()
-        return len(done)
-
-    return asyncio.run(ask())
-
-
-def test_before_any_429_nothing_is_held_back(log: RunLog) -> None:
-    assert turns(Pace(log, Hailuo(), Clock()), SEGMIND, 30) == 30
-
-
-def test_a_limit_that_is_set_holds_from_the_start(log: RunLog) -> None:
-    pace = Pace(log, Hailuo(requests_per_minute={"segmind": 4}), Clock())
-    assert turns(pace, SEGMIND, 30) == 4
-    assert turns(pace, AIMLAPI, 30) == 30, "one provider's limit is not another's"
-
-
-def test_two_kernels_share_one_limit(log: RunLog, tmp_path: Path) -> None:
-    limit = Hailuo(requests_per_minute={"segmind": 5})
-    with RunLog(tmp_path / "runs.sqlite3") as other:
-        first = turns(Pace(log, limit, Clock()), SEGMIND, 3)
-        second = turns(Pace(other, limit, Clock()), SEGMIND, 30)
-    assert (first, second) == (3, 2)
-
-
-def test_after_a_429_the_published_limit_holds_for_a_day(log: RunLog, turned: Turned) -> None:
-    pace = Pace(log, Hailuo(), turned.clock)
-    assert pace.refused(SEGMIND, "7", 1) == 7
-    assert turns(pace, SEGMIND, 1, within=0.05) == 0, "not before Retry-After has passed"
-    turned.run(7.5)
-    assert turns(pace, SEGMIND, 30) == SEGMIND.requests_per_minute == 5
-    turned.run(25 * 3600)
-    assert turns(pace, SEGMIND, 30) == 30
-
-
-def test_a_429_holds_back_all_kernels(log: RunLog, tmp_path: Path) -> None:
-    Pace(log, Hailuo(), Clock()).refused(SEGMIND, "30", 1)
-    with RunLog(tmp_path / "runs.sqlite3") as other:
-        assert turns(Pace(other, Hailuo(), Clock()), SEGMIND, 2, within=0.05) == 0
-
-
-def test_a_429_without_a_published_limit_makes_cautious(log: RunLog, turned: Turned) -> None:
-    pace = Pace(log, Hailuo(), turned.clock)
-    pace.refused(AIMLAPI, None, 0)
-    turned.run(10)
-    assert turns(pace, AIMLAPI, 30) == 10
-
-
-@pytest.mark.parametrize("header", [None, "nan", "-1", "tomorrow"])
-def test_without_a_sensible_retry_after_the_wait_grows(log: RunLog, header: str | None) -> None:
-    pace = Pace(log, Hailuo(), Clock())
-    waits = [pace.refused(SEGMIND, header, attempt) for attempt in (0, 2, 9)]
-    assert waits[0] < waits[1] < waits[2] <= 30
-
-
-def test_a_clock_set_back_does_not_hold_requests_for_hours(log: RunLog, turned: Turned) -> None:
-    pace = Pace(log, Hailuo(requests_per_minute={"segmind": 50}), turned.clock)
-    pace.refused(SEGMIND, "5", 1)
-    turned.wall -= 7200
-    assert turns(pace, SEGMIND, 1, within=0.05) == 0
-    turned.run(6)
-    assert turns(pace, SEGMIND, 1) == 1

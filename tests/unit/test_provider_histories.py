@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hailuo_jupyter import catalogue
-from hailuo_jupyter.errors import KeyRefused, ProviderDown, ProviderError, RateLimited
+from hailuo_jupyter.errors import JobExpired, KeyRefused, ProviderDown, ProviderError, RateLimited
 from hailuo_jupyter.providers.aimlapi import AimlApi
-from hailuo_jupyter.providers.base import Reply
+from hailuo_jupyter.providers.base import Call, Reply
 from hailuo_jupyter.providers.history import HistoryPage, HistoryRow, moment
 from hailuo_jupyter.providers.segmind import Segmind
 
@@ -104,6 +104,7 @@ def test_segminds_rows(envelope: Any) -> None:
                 outcome="completed",
                 cost_usd=0.3875,
                 body={"prompt": "a cat"},
+                link="https://elsewhere.example/clip.mp4",
             )
             for name in ("r-1", "r-2")  # several outputs repeat a request, each with its whole cost
         ),
@@ -118,7 +119,7 @@ def test_segminds_rows(envelope: Any) -> None:
     [
         ({"model_status": "FAILED", "credits_deduction": 0}, "failed", 0.0),
         ({"model_status": "FAILED", "credits_deduction": 0.2}, "failed", 0.2),
-        ({"model_status": "PENDING"}, "going on", None),
+        ({"model_status": "PENDING"}, "active", None),
         ({"credits_deduction": None}, "completed", None),
         ({"credits_deduction": 0}, "completed", None),  # not filled in yet, maybe
         ({"credits_deduction": -1}, "completed", None),
@@ -132,6 +133,25 @@ def test_what_segmind_says_of_the_cost(
 ) -> None:
     (found,) = SEGMIND.read_history(reply({"data": [row(**changes)]})).rows
     assert (found.outcome, found.cost_usd) == (outcome, cost)
+
+
+def test_a_row_by_id_tells_where_a_finished_clip_lies() -> None:
+    call = SEGMIND.history_row("a/b c")
+    assert call == Call("GET", "https://history.example/request-history/a%2Fb%20c")
+    for body in (row(), {"data": row()}):
+        found = SEGMIND.read_history_row(reply(body))
+        assert (found.job_id, found.outcome) == ("r-1", "completed")
+        assert found.link == row()["generation_url"]
+        assert "https" not in repr(found), "links are not shown"
+    for changes in ({"generation_url": None}, {"model_status": "FAILED"}, {"generation_url": "x"}):
+        assert SEGMIND.read_history_row(reply(row(**changes))).link is None
+    for nothing in ({}, [], {"data": []}, {"data": None}, {"status": "COMPLETED"}):
+        with pytest.raises(ProviderDown):
+            SEGMIND.read_history_row(reply(nothing))
+    with pytest.raises(JobExpired):
+        SEGMIND.read_history_row(Reply(404, {}, b'{"error": "Request not found"}'))
+    assert AIMLAPI.history_row("r-1") is None
+    assert (SEGMIND.shows_clips, AIMLAPI.shows_clips) == (True, False)
 
 
 def test_segminds_rows_in_other_shapes() -> None:
@@ -238,7 +258,7 @@ def test_what_is_left_in_the_account() -> None:
     assert SEGMIND.read_balance(reply({"credits": 0})) == "0 credits"
     assert AIMLAPI.balance().url == "https://api.example/v2/billing"
     left = {"current_balance": 7.129, "currency": "USD"}
-    assert AIMLAPI.read_balance(reply(left)) == "7.13 USD"
+    assert AIMLAPI.read_balance(reply(left)) == "$7.13"
     for wire in (SEGMIND, AIMLAPI):
         for wrong in (reply({}), reply(b"<html>"), reply({"credits": "x"}), reply(left, 403)):
             if wire is SEGMIND or wrong.status == 403 or wrong.table != left:

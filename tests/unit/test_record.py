@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hailuo_jupyter import catalogue, record, request
-from hailuo_jupyter.errors import FolderNotWritable
-from hailuo_jupyter.frame import Frame
+from hailuo_jupyter.errors import DiskError, FolderNotWritable
 from hailuo_jupyter.record import Record, json_schema, new_run_id, prepare
-from hailuo_jupyter.record_file import write_sidecar
+from hailuo_jupyter.record.sidecar import write_sidecar
+from hailuo_jupyter.request.frames import Frame
 from hailuo_jupyter.states import State
 
 SEGMIND = catalogue.provider("segmind")
@@ -49,8 +49,18 @@ def with_frame(frame: Frame, *, kept: bool) -> Record:
 
 
 def test_a_prepared_record_tells_what_was_asked() -> None:
-    made = make(run_id="r1", tags=["x"], name="n", note="m", origin={"notebook_path": "a.ipynb"})
-    assert (made.run_id, made.revision, made.state) == ("r1", 1, State.PREPARED)
+    made = make(
+        run_id="20261120-140312-0000r1",
+        tags=["x"],
+        name="n",
+        note="m",
+        origin={"notebook_path": "a.ipynb"},
+    )
+    assert (made.run_id, made.revision, made.state) == (
+        "20261120-140312-0000r1",
+        1,
+        State.PREPARED,
+    )
     assert made.times == {"prepared": "2026-11-20T14:03:12.500Z"}
     assert made.entered(State.PREPARED) == NOW
     assert made.entered(State.QUEUED) is None
@@ -127,7 +137,7 @@ def test_paths_outside_of_the_folder_are_refused(path: str) -> None:
     for changes in ({"clip": {"path": path, **facts}}, {"origin": {"notebook_path": path}}):
         with pytest.raises(ValueError, match="no absolute paths"):
             make().changed(**changes)
-    with pytest.raises(ValueError, match="record holds"):
+    with pytest.raises(ValueError, match="a record has"):
         with_frame(Frame("x", path), kept=False)
 
 
@@ -231,7 +241,7 @@ def test_an_older_record_without_later_names_is_read() -> None:
     ],
 )
 def test_what_is_no_record_is_refused_in_one_line(document: str | bytes) -> None:
-    with pytest.raises(ValueError, match="This is no record of a run") as caught:
+    with pytest.raises(ValueError, match="This is not a record of a run") as caught:
         Record.from_json(document)
     assert "\n" not in str(caught.value)
 
@@ -302,6 +312,19 @@ def test_a_sidecar_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> 
         write_sidecar(make(), tmp_path / "file" / "out")
     made = make()
     (tmp_path / f"{made.run_id}.json").mkdir()
-    with pytest.raises(FolderNotWritable):
+    with pytest.raises(DiskError):
         write_sidecar(made, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"{made.run_id}.json", "file"}
+
+
+def test_the_body_in_a_record_has_hashes_for_frames_within_it_too() -> None:
+    made = request.build("a cat", SEGMIND, options={})
+    asked = request.Request(
+        **{**{k: v for k, v in vars(made).items() if k != "fingerprint"}, "first_frame": FRAME}
+    )
+    data = "data:image/png;base64,eHl6"
+    body = {"input": {"prompt": data, "images": [{"inputImage": data}], "image": data}}
+    frame = {"frame": "ab"}
+    assert record.recorded_body(body, asked, {"first": data}) == {
+        "input": {"prompt": data, "images": [{"inputImage": frame}], "image": frame}
+    }

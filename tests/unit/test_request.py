@@ -145,7 +145,7 @@ def test_frames_are_opened_with_the_providers_limits(tmp_path: Path) -> None:
 
 
 def test_a_last_frame_alone_is_refused_where_it_needs_a_first() -> None:
-    needs_both = replace(SEGMIND, last_frame_alone=False)
+    needs_both = replace(SEGMIND, last_frame="with_first")
     with pytest.raises(FrameError, match="only together with a first frame"):
         build("A lion.", needs_both, options={}, last_image=png())
     assert build("A lion.", needs_both, options={}, image=png(), last_image=png()).last_frame
@@ -177,7 +177,7 @@ def test_every_refusal_says_that_nothing_was_paid(tmp_path: Path, wrong: dict[st
     good = {"prompt": "A lion.", "provider": SEGMIND, "options": {}, "base": tmp_path}
     with pytest.raises(RequestError) as caught:
         build(**{**good, **wrong})
-    assert caught.value.money == "Nothing was sent and nothing was paid."
+    assert caught.value.money == "Nothing was sent; no charge."
     assert caught.value.todo
 
 

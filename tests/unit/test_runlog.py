@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from hailuo_jupyter.errors import RunLogError
 from hailuo_jupyter.runlog import RunLog
 from hailuo_jupyter.states import State
-
-from .run_rows import KIND, REQUEST, Clock, add, make, run, send
+from tests.support.runlog_rows import KIND, R1, R2, REQUEST, Clock, add, make, run, send
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def test_what_is_committed_is_there_for_another_log_at_once(log: RunLog) -> None
 
 def test_a_folder_with_a_name_that_is_no_utf8_is_kept(log: RunLog) -> None:
     folder = Path(os.fsdecode(b"/out/\xff"))
-    assert log.insert(make("r1"), folder=folder, kind=KIND, owner=None).folder == folder
+    assert log.insert(make(R1), folder=folder, kind=KIND, owner=None).folder == folder
 
 
 prompts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80)
@@ -71,9 +70,9 @@ def test_the_log_gives_any_prompt_back(log: RunLog, prompt: str) -> None:
 
 
 def test_a_second_run_of_the_same_id_is_refused(log: RunLog) -> None:
-    add(log, "r1")
+    add(log, R1)
     with pytest.raises(RunLogError, match="already"):
-        add(log, "r1")
+        add(log, R1)
     assert log.count() == 1
 
 
@@ -105,7 +104,7 @@ def test_a_failed_change_leaves_the_log_as_it_was(log: RunLog) -> None:
     stale = row.record
     for change in (
         lambda r: r.moved(State.COMPLETED),
-        lambda _: make("another"),
+        lambda _: make("20261120-140312-aaaaaa"),
         lambda _: stale.changed(note="stale"),
     ):
         log.update(row.run_id, lambda r: r.changed(note="x"))
@@ -116,21 +115,21 @@ def test_a_failed_change_leaves_the_log_as_it_was(log: RunLog) -> None:
 
 
 def test_exclusive_is_one_step_that_an_exception_undoes(log: RunLog) -> None:
-    row = add(log, "r1")
+    row = add(log, R1)
 
     def fail() -> None:
         with log.exclusive():
-            add(log, "r2")
-            log.update("r1", lambda r: r.changed(note="x"))
+            add(log, R2)
+            log.update(R1, lambda r: r.changed(note="x"))
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    assert log.get("r1") == row
-    assert log.find("r2") is None
+    assert log.get(R1) == row
+    assert log.find(R2) is None
     with log.exclusive():
-        add(log, "r2")
-    assert log.find("r2") is not None
+        add(log, R2)
+    assert log.find(R2) is not None
 
 
 def test_other_errors_than_the_logs_own_pass_as_they_are(log: RunLog) -> None:
@@ -155,7 +154,7 @@ with RunLog(Path(sys.argv[1])) as log:
                 record = prepare(asked, origin={"notebook_id": f"nb{round}"})
                 log.insert(record, folder=Path("out"), kind=asked.kind, owner=None)
 """
-    processes = [run(code, log.path) for _ in range(2)]
+    processes = [run(code, log.path, R1) for _ in range(2)]
     _start_together(processes)
     assert log.count() == 20
 
@@ -175,7 +174,7 @@ def _start_together(processes: list[subprocess.Popen[str]]) -> None:
 
 
 def test_threads_and_processes_write_at_once_and_nothing_is_lost(log: RunLog) -> None:
-    add(log, "r1")
+    add(log, R1)
     code = """
 import sys
 from pathlib import Path
@@ -184,14 +183,14 @@ with RunLog(Path(sys.argv[1])) as log:
     print("ready", flush=True)
     sys.stdin.readline()
     for _ in range(40):
-        log.update("r1", lambda r: r.changed(position=(r.position or 0) + 1))
+        log.update(sys.argv[2], lambda r: r.changed(position=(r.position or 0) + 1))
 """
-    processes = [run(code, log.path) for _ in range(3)]
+    processes = [run(code, log.path, R1) for _ in range(3)]
     stop = threading.Event()
 
     def write() -> None:
         for _ in range(20):
-            log.update("r1", lambda r: r.changed(position=(r.position or 0) + 1))
+            log.update(R1, lambda r: r.changed(position=(r.position or 0) + 1))
 
     def read() -> int:
         reads = 0
@@ -210,26 +209,26 @@ with RunLog(Path(sys.argv[1])) as log:
         finally:
             stop.set()
         assert reader.result() > 0
-    assert log.get("r1").record.position == 3 * 40 + 3 * 20
-    assert log.get("r1").revision == 181
+    assert log.get(R1).record.position == 3 * 40 + 3 * 20
+    assert log.get(R1).revision == 181
 
 
 def test_a_killed_process_leaves_whole_transactions(log: RunLog) -> None:
-    add(log, "r1")
+    add(log, R1)
     code = """
 import sys
 from pathlib import Path
 from hailuo_jupyter.runlog import RunLog
 log = RunLog(Path(sys.argv[1]))
 with log.exclusive():
-    log.update("r1", lambda r: r.changed(note="half"))
+    log.update(sys.argv[2], lambda r: r.changed(note="half"))
     print("ready", flush=True)
     sys.stdin.readline()
 """
-    process = run(code, log.path)
+    process = run(code, log.path, R1)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.kill()
     process.communicate()
-    assert log.get("r1").record.note is None
-    assert log.update("r1", lambda r: r.changed(note="whole")).record.note == "whole"
+    assert log.get(R1).record.note is None
+    assert log.update(R1, lambda r: r.changed(note="whole")).record.note == "whole"

@@ -12,8 +12,7 @@ import pytest
 
 from hailuo_jupyter.errors import DiskFull, FolderNotWritable, RunLogError
 from hailuo_jupyter.runlog import RunLog, connection, peek_unfinished
-
-from .run_rows import Clock, add, run
+from tests.support.runlog_rows import R1, Clock, add, run
 
 
 @pytest.fixture
@@ -51,27 +50,27 @@ def test_a_file_system_without_shared_memory_will_do(tmp_path: Path) -> None:
     with RunLog(path, vfs="unix-dotfile") as log, RunLog(path, vfs="unix-dotfile") as other:
         assert log._connection is not None
         assert log._connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
-        add(log, "r1")
-        other.update("r1", lambda r: r.changed(note="x"))
-        assert log.get("r1").record.note == "x"
+        add(log, R1)
+        other.update(R1, lambda r: r.changed(note="x"))
+        assert log.get(R1).record.note == "x"
 
 
 def test_a_full_disk_is_told_and_the_log_goes_on(log: RunLog) -> None:
     assert log._connection is not None
-    add(log, "r1")
+    add(log, R1)
     (pages,) = log._connection.execute("PRAGMA page_count").fetchone()
     log._connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(DiskFull, match=r"no space.*nothing was sent again"):
-        log.update("r1", lambda r: r.changed(note="x" * 1_000_000))
-    assert log.get("r1").revision == 1
+    with pytest.raises(DiskFull, match=r"No space.*nothing was sent again"):
+        log.update(R1, lambda r: r.changed(note="x" * 1_000_000))
+    assert log.get(R1).revision == 1
     log._connection.execute("PRAGMA max_page_count = 1000000")
-    assert log.update("r1", lambda r: r.changed(note="x" * 1_000_000)).revision == 2
+    assert log.update(R1, lambda r: r.changed(note="x" * 1_000_000)).revision == 2
 
 
 def test_a_log_that_may_not_be_changed_is_told(log: RunLog) -> None:
     assert log._connection is not None
     log._connection.execute("PRAGMA query_only = 1")
-    with pytest.raises(FolderNotWritable, match="does not take changes"):
+    with pytest.raises(FolderNotWritable, match="cannot be written"):
         add(log)
 
 
@@ -90,8 +89,8 @@ def test_a_log_held_by_another_is_told_in_words(
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.05)
     with RunLog(log.path) as hasty, log.exclusive(), pytest.raises(RunLogError) as caught:
         add(hasty)
-    assert "Another process kept the run log" in str(caught.value)
-    assert "locked" not in str(caught.value)
+    assert "locked by another process" in str(caught.value)
+    assert "database is locked" not in str(caught.value)
 
 
 def test_a_closed_log_says_so(log: RunLog) -> None:
@@ -104,18 +103,18 @@ def test_a_closed_log_says_so(log: RunLog) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_fork_opens_the_log_anew(log: RunLog) -> None:
-    add(log, "r1")
+    add(log, R1)
     child = os.fork()
     if child == 0:
         try:
             inherited = log._connection  # the hook after the fork has let go of it
-            log.update("r1", lambda r: r.changed(note="child"))
+            log.update(R1, lambda r: r.changed(note="child"))
             os._exit(0 if inherited is None else 2)
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
-    assert log.get("r1").record.note == "child"
-    log.update("r1", lambda r: r.changed(note="parent"))
+    assert log.get(R1).record.note == "child"
+    log.update(R1, lambda r: r.changed(note="parent"))
     assert log._connection is not None
     assert log._connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
 

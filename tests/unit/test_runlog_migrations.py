@@ -1,12 +1,15 @@
+"""A run log's tables: made new, opened as an earlier version left them, and changed by migrations."""
+
 from __future__ import annotations
 
-import json
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,29 +17,45 @@ import hailuo_jupyter
 from hailuo_jupyter import catalogue, request
 from hailuo_jupyter.errors import RunLogError
 from hailuo_jupyter.record import prepare
-from hailuo_jupyter.runlog import RunLog, migrations, schema
-from hailuo_jupyter.runlog.search import Search, Sort
+from hailuo_jupyter.runlog import RunLog, schema
+from hailuo_jupyter.runlog.inspect import inspect
+from hailuo_jupyter.runlog.search import Search
+from hailuo_jupyter.states import State
 
 ROOT = Path(hailuo_jupyter.__file__).parents[1]
-NAMES = [name for name, _ in migrations.MIGRATIONS]
+STORED = Path(__file__).with_name("stored")
 
 
 def tables(path: Path) -> dict[str, str]:
-    with sqlite3.connect(path) as connection:
-        found = dict(
-            connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        )
-    connection.close()
-    return found
+    with closing(sqlite3.connect(path)) as connection:
+        return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
 
 
 def applied(path: Path) -> list[str]:
-    with sqlite3.connect(path) as connection:
-        found = [
+    with closing(sqlite3.connect(path)) as connection:
+        return [
             name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY rowid")
         ]
-    connection.close()
-    return found
+
+
+def words(tables: dict[str, str]) -> dict[str, str]:
+    """Return tables and indexes by name, however the lines of their SQL are broken."""
+    return {
+        name: re.sub(r"\s*([(),|])\s*", r"\1", " ".join(sql.split()))
+        for name, sql in tables.items()
+    }
+
+
+def content(path: Path) -> dict[str, list[str]]:
+    """Return the rows of every table."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = [
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        return {
+            name: sorted(map(repr, connection.execute(f"SELECT * FROM [{name}]"))) for name in names
+        }
 
 
 @pytest.fixture
@@ -44,81 +63,147 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.sqlite3"
 
 
-def add(log: RunLog) -> str:
-    asked = request.build("a cat", catalogue.provider("segmind"), options={})
+@pytest.fixture(params=["with its text index", "without"])
+def stepwise(path: Path, request: pytest.FixtureRequest) -> Path:
+    """A log that was made by thirteen migrations, with the text index that SQLite had or had not."""
+    with closing(sqlite3.connect(path)) as connection:
+        script = (STORED / "schema_0013.sql").read_text("utf-8")
+        if request.param == "without":
+            script = re.sub("CREATE VIRTUAL TABLE .*;\n", "", script)
+        connection.executescript(script)
+    return path
+
+
+def add(log: RunLog, prompt: str = "a cat") -> str:
+    asked = request.build(prompt, catalogue.provider("segmind"), options={})
     return log.insert(prepare(asked), folder=Path("out"), kind=asked.kind, owner=None).run_id
 
 
-def test_the_steps_have_an_order_that_names_cannot_break() -> None:
-    assert sorted(NAMES) == NAMES
-    assert len(set(NAMES)) == len(NAMES)
+def found(log: RunLog, text: str) -> list[str]:
+    return [key.run_id for key in log.keys(Search(text=text))]
 
 
 def test_an_empty_file_becomes_a_log(path: Path) -> None:
     path.touch()
     RunLog(path).close()
-    assert applied(path) == NAMES
+    assert applied(path) == [*schema.BASE]
 
 
-@pytest.mark.parametrize("steps", range(len(NAMES) + 1))
-def test_every_older_log_gets_the_present_tables(
-    path: Path, tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as older:
-        older.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:steps])
-        RunLog(path).close()
-    assert (applied(path) if steps else []) == NAMES[:steps]
-    with RunLog(path) as log:
-        assert log.get(add(log)).record.request.prompt == "a cat"
+def test_a_new_log_has_the_tables_that_the_migrations_made(stepwise: Path, tmp_path: Path) -> None:
     RunLog(tmp_path / "new").close()
-    assert tables(path) == tables(tmp_path / "new")
-    assert applied(path) == NAMES
+    index = "texts_index"
+    expected = {name: sql for name, sql in tables(stepwise).items() if not name.startswith(index)}
+    assert words(tables(tmp_path / "new")) == words(expected)
+    assert applied(tmp_path / "new") == applied(stepwise)
+    for table in expected:
+        columns = f"SELECT * FROM pragma_table_xinfo('{table}')"
+        with (
+            closing(sqlite3.connect(stepwise)) as one,
+            closing(sqlite3.connect(tmp_path / "new")) as other,
+        ):
+            assert other.execute(columns).fetchall() == one.execute(columns).fetchall(), table
 
 
-def test_a_log_of_the_first_schema_is_taken_over_with_all_that_it_holds(path: Path) -> None:
-    # Written by the version that had two steps.
-    dump = Path(__file__).with_name("first_schema.sql").read_text(encoding="utf-8")
-    with sqlite3.connect(path) as connection:
-        connection.executescript(dump)
-    connection.close()
-    assert applied(path) == ["0001_runs", "0002_pacing"]
+def test_a_log_that_the_migrations_made_opens_unchanged(stepwise: Path) -> None:
+    before = tables(stepwise), content(stepwise)
+    RunLog(stepwise).close()
+    assert inspect(stepwise).runs == 0
+    assert (tables(stepwise), content(stepwise)) == before
+
+
+def test_a_text_index_that_a_log_has_does_no_harm(stepwise: Path) -> None:
+    with RunLog(stepwise) as log:
+        heron, gull = add(log, "a heron"), add(log, "a gull")
+        log.update(heron, lambda record: record.changed(note="a lighthouse", tags=["sea"]))
+        log.update(gull, lambda record: record.moved(State.REJECTED))
+        assert found(log, "lighthouse") == found(log, "HERON") == [heron]
+        assert log.forget(gull)
+        assert found(log, "gull") == []
+        assert found(log, "sea") == [heron]
+
+
+def test_a_text_index_with_content_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    shutil.copy(STORED / "runs.sqlite3", path)
+    indexed = {name: rows for name, rows in content(path).items() if name.startswith("texts_index")}
+    assert indexed
     with RunLog(path) as log:
-        done, failed, unsent = log.rows([f"20260921-{tail}" for tail in TAILS])
-        assert [each.record.request.prompt[:9] for each in (done, failed, unsent)] == [
-            "A heron l", "A failed ", "Never sen",
-        ]  # fmt: skip
-        for row in (done, failed, unsent):
-            # Every column holds what it would hold if the run were written today.
-            expected = schema.columns(row.record)
-            for name, held in stored(log, row.run_id).items():
-                if name == "tags":
-                    assert json.loads(held) == row.record.tags
-                elif name != "record_json":  # left as it was written
-                    assert held == expected[name], name
-        assert stored(log, done.run_id)["took"] == 120.0
-        for wanted in (
-            Search(text="ÖDLAND"), Search(text="lifts off, slowly"), Search(tags=("sea",)),
-            Search(text='"quoted"'), Search(text="best one"), Search(text="heron", sort=Sort.COST),
-        ):  # fmt: skip
-            assert [key.run_id for key in log.page(wanted).keys] == [done.run_id], wanted
-        assert log.page(Search(sort=Sort.DURATION)).keys[0].run_id == done.run_id
-        log.update(done.run_id, lambda record: record.changed(rating=5, tags=["sea", "chosen"]))
-        assert [key.run_id for key in log.page(Search(rating=5, tags=("chosen",))).keys] == [
-            done.run_id
-        ]
+        runs = log.recent()
+        for row in runs:
+            assert row.run_id in found(log, row.record.request.prompt[:20])
+        new = add(log, "a heron that was not there before")
+        assert found(log, "not there before") == [new]
+        log.update(runs[0].run_id, lambda record: record.changed(note="an entirely other text"))
+        assert found(log, "entirely other") == [runs[0].run_id]
+        assert log.forget(runs[-1].run_id)
+    after = {name: rows for name, rows in content(path).items() if name.startswith("texts_index")}
+    assert after == indexed
 
 
-TAILS = ("150000-aaaaa1", "160000-aaaaa2", "170000-aaaaa3")
+@pytest.mark.parametrize("gone", [1, 2, 9, 12])
+def test_a_log_from_before_the_first_version_is_refused_and_left_alone(
+    path: Path, gone: int
+) -> None:
+    RunLog(path).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany(
+            "DELETE FROM migrations WHERE name = ?", [(name,) for name in schema.BASE[-gone:]]
+        )
+    before = tables(path), content(path)
+    with pytest.raises(RunLogError) as caught:
+        RunLog(path)
+    assert f"it lacks {schema.BASE[-gone]}" in caught.value.what
+    assert "not changed, and nothing was sent" in caught.value.money
+    assert "jupyter hailuo import FOLDER" in caught.value.todo
+    with pytest.raises(RunLogError, match=r"before 0\.1\.0"):
+        inspect(path)
+    assert (tables(path), content(path)) == before
 
 
-def stored(log: RunLog, run_id: str) -> dict[str, Any]:
-    """Give the columns of a run that follow from its record, as the file holds them."""
-    assert log._connection is not None
-    found = log._connection.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,))
-    names = [column[0] for column in found.description]
-    values = dict(zip(names, found.fetchone(), strict=True))
-    known = schema.columns(log.get(run_id).record)
-    return {name: values[name] for name in known}
+# ── migrations to come ────────────────────────────────────────────────────────────────────────────
+
+COLOURS = ("0014_colours", ("ALTER TABLE runs ADD COLUMN colour TEXT", "CREATE TABLE colours (x)"))
+
+
+def test_a_migration_is_applied_once_to_every_log(
+    stepwise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunLog(tmp_path / "squashed").close()
+    monkeypatch.setattr(schema, "MIGRATIONS", (COLOURS,))
+    assert inspect(tmp_path / "squashed").limits == ()
+    for path in (stepwise, tmp_path / "squashed", tmp_path / "new"):
+        for _ in range(2):
+            with RunLog(path) as log:
+                assert log.get(run := add(log)).run_id == run
+        assert applied(path) == [*schema.BASE, "0014_colours"]
+        assert "colour TEXT" in tables(path)["runs"]
+    assert words(tables(tmp_path / "new")) == words(tables(tmp_path / "squashed"))
+
+
+def test_names_of_migrations_sort_in_their_order() -> None:
+    names = [*schema.BASE, *(name for name, _ in schema.MIGRATIONS)]
+    assert sorted(set(names)) == names
+
+
+def test_a_migration_that_fails_leaves_no_half(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = ("0014_broken", ("CREATE TABLE half (x)", "CREATE TABLE half (x)"))
+    with monkeypatch.context() as newer:
+        newer.setattr(schema, "MIGRATIONS", (broken,))
+        with pytest.raises(RunLogError):
+            RunLog(path)
+        assert applied_or_none(path) is None
+        newer.undo()
+        RunLog(path).close()
+        newer.setattr(schema, "MIGRATIONS", (broken,))
+        with pytest.raises(RunLogError):
+            RunLog(path)
+    assert "half" not in tables(path)
+    assert applied(path) == [*schema.BASE]
+    RunLog(path).close()
+
+
+def applied_or_none(path: Path) -> list[str] | None:
+    return applied(path) if "migrations" in tables(path) else None
 
 
 def test_opening_again_changes_nothing(path: Path) -> None:
@@ -152,20 +237,9 @@ def test_another_programs_database_is_refused_and_left_alone(path: Path) -> None
 
 def test_what_is_no_database_is_refused_and_left_alone(path: Path) -> None:
     path.write_bytes(b"a text file\n" * 100)
-    with pytest.raises(RunLogError, match="damaged, or no run log"):
+    with pytest.raises(RunLogError, match="is damaged or isn't a run log"):
         RunLog(path)
     assert path.read_bytes() == b"a text file\n" * 100
-
-
-def test_a_step_that_fails_leaves_no_half(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = ("0003_broken", ("CREATE TABLE half (x)", "CREATE TABLE half (x)"))
-    with monkeypatch.context() as newer:
-        newer.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
-        with pytest.raises(RunLogError):
-            RunLog(path)
-    assert "half" not in tables(path)
-    assert applied(path) == NAMES
-    RunLog(path).close()
 
 
 def test_opening_waits_for_a_reader_that_keeps_the_journal_as_it_is(path: Path) -> None:
@@ -213,4 +287,4 @@ for number in range(int(sys.stdin.readline())):
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
     for number in range(10):
-        assert applied(Path(f"{path}{number}")) == NAMES
+        assert applied(Path(f"{path}{number}")) == [*schema.BASE]

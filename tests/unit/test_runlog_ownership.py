@@ -13,6 +13,7 @@ import hailuo_jupyter
 from hailuo_jupyter import catalogue, request
 from hailuo_jupyter.record import prepare
 from hailuo_jupyter.runlog import Owner, RunLog, ownership
+from tests.support.runlog_rows import IDS, R1, R2, R3
 
 ROOT = Path(hailuo_jupyter.__file__).parents[1]
 
@@ -66,8 +67,8 @@ class Child:
 def log(tmp_path: Path) -> Iterator[RunLog]:
     with RunLog(tmp_path / "runs.sqlite3") as opened:
         asked = request.build("a cat", catalogue.provider("segmind"), options={})
-        for number in range(20):
-            record = prepare(asked, run_id=f"r{number}")
+        for run_id in IDS:
+            record = prepare(asked, run_id=run_id)
             opened.insert(record, folder=tmp_path, kind=asked.kind, owner=None)
         yield opened
 
@@ -102,18 +103,18 @@ def test_lock_files_are_the_users_alone(log: RunLog, owner: Owner) -> None:
 
 def test_a_run_is_claimed_by_one(log: RunLog, owner: Owner) -> None:
     with Owner(log.path) as other:
-        assert log.claim(["r2", "r1", "unknown"], owner.id) == ["r2", "r1"]
-        assert log.claim(["r1"], owner.id) == ["r1"]
-        assert log.claim(["r1", "r3"], other.id) == ["r3"]
-        log.release("r1", other.id)
-        assert log.claim(["r1"], other.id) == []
-        log.release("r1", owner.id)
-        assert log.claim(["r1"], other.id) == ["r1"]
-    assert log.claim(["r1"], owner.id) == ["r1"]  # closed: as good as dead
+        assert log.claim([R2, R1, "unknown"], owner.id) == [R2, R1]
+        assert log.claim([R1], owner.id) == [R1]
+        assert log.claim([R1, R3], other.id) == [R3]
+        log.release(R1, other.id)
+        assert log.claim([R1], other.id) == []
+        log.release(R1, owner.id)
+        assert log.claim([R1], other.id) == [R1]
+    assert log.claim([R1], owner.id) == [R1]  # closed: as good as dead
 
 
 def test_processes_that_claim_at_once_share_without_overlap(log: RunLog) -> None:
-    ids = [f"r{number}" for number in range(20)]
+    ids = list(IDS)
     children = [Child(log, *ids) for _ in range(4)]
     for child in children:
         child.tell()
@@ -128,13 +129,13 @@ def test_processes_that_claim_at_once_share_without_overlap(log: RunLog) -> None
 
 
 def test_a_killed_process_is_taken_over_at_once(log: RunLog, owner: Owner) -> None:
-    child = Child(log, "r1")
-    assert child.claim() == ["r1"]
+    child = Child(log, R1)
+    assert child.claim() == [R1]
     assert log.alive(child.owner)
-    assert log.claim(["r1"], owner.id) == []
+    assert log.claim([R1], owner.id) == []
     child.kill()
     assert not log.alive(child.owner)
-    assert log.claim(["r1"], owner.id) == ["r1"]
+    assert log.claim([R1], owner.id) == [R1]
 
 
 def test_programs_that_an_owner_starts_do_not_keep_its_lock(log: RunLog) -> None:
@@ -215,11 +216,11 @@ def test_forgetting_frees_nothing_twice(log: RunLog) -> None:
 
 
 def test_files_of_the_dead_are_swept(log: RunLog, owner: Owner) -> None:
-    child = Child(log, "r1")
-    assert child.claim() == ["r1"]
+    child = Child(log, R1)
+    assert child.claim() == [R1]
     child.kill()
     folder = ownership.owners_folder(log.path)
     assert (folder / f"{child.owner}.lock").exists()
     with Owner(log.path) as other:
         assert {path.stem for path in folder.iterdir()} == {owner.id, other.id}
-    assert log.claim(["r1"], owner.id) == ["r1"]
+    assert log.claim([R1], owner.id) == [R1]

@@ -9,9 +9,9 @@ import pytest
 
 from hailuo_jupyter.errors import RunNotFound
 from hailuo_jupyter.runlog import RunLog, peek_unfinished
+from hailuo_jupyter.runlog.queries import peek_notebook
 from hailuo_jupyter.states import State
-
-from .run_rows import KIND, REQUEST, Clock, add, finish, make, send
+from tests.support.runlog_rows import KIND, REQUEST, Clock, add, finish, make, send
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def test_a_run_is_found_by_parts_of_its_id(log: RunLog) -> None:
         assert log.get(given_id).run_id.startswith("2026112")
     assert log.get("7f3kq9").run_id == "20261120-140312-7f3kq9"
     assert log.find("7f3kq9") is None
-    with pytest.raises(RunNotFound, match=r"More than one.*140312-7f3kq9.*140313-8aaaaa"):
+    with pytest.raises(RunNotFound, match=r"Several .*140312-7f3kq9.*140313-8aaaaa"):
         log.get("20261120")
     with pytest.raises(RunNotFound, match="Did you mean 20261120-140312-7f3kq9"):
         log.get("7f3kq8")
     for unknown in ("", "7f3", "%", "____", "zzzzzzzzzzzzzzzz"):
-        with pytest.raises(RunNotFound, match="No run"):
+        with pytest.raises(RunNotFound, match="Run not found"):
             log.get(unknown)
 
 
@@ -79,6 +79,16 @@ def test_unfinished_until_the_end_or_until_told(log: RunLog) -> None:
     assert peek_unfinished(log.path) == 1
     send(log, rows[0].run_id)
     assert peek_unfinished(log.path) == 2
+
+
+def test_whether_a_notebook_has_runs_is_known_without_opening_the_log(
+    log: RunLog, tmp_path: Path
+) -> None:
+    add(log, notebook="nb1")
+    assert peek_notebook(log.path, ["nb0", "nb1"])
+    assert not peek_notebook(log.path, ["nb0"])
+    assert not peek_notebook(log.path, [])
+    assert not peek_notebook(tmp_path / "absent.sqlite3", ["nb1"])
 
 
 def test_what_a_process_holds_is_unfinished_until_it_lets_go(log: RunLog) -> None:

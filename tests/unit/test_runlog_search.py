@@ -1,9 +1,8 @@
-"""Runs are found, sorted and paged by the log; by text with FTS5 and without it."""
+"""Runs are found, sorted and paged by the log."""
 
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from hailuo_jupyter import catalogue, request
 from hailuo_jupyter.record import prepare
-from hailuo_jupyter.runlog import RunLog, search, text
+from hailuo_jupyter.runlog import RunLog, search
 from hailuo_jupyter.runlog.search import COUNTED, Search, Sort
 from hailuo_jupyter.states import State
 
@@ -27,18 +26,9 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=["fts5", "fts5, later", "like"])
-def log(
-    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RunLog]:
-    if (
-        request.param == "like"
-    ):  # an SQLite that was built without FTS5 is nothing to be had at will
-        monkeypatch.setattr(text, "_has_trigrams", lambda _connection: False)
-    if request.param == "fts5":
-        monkeypatch.setattr(text, "_WAITING", 1)
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[RunLog]:
     with RunLog(tmp_path / "runs.sqlite3", clock=Clock()) as opened:
-        assert opened._indexed == (request.param != "like")
         yield opened
 
 
@@ -257,77 +247,6 @@ def test_a_frequent_text_is_met_on_the_way(log: RunLog, monkeypatch: pytest.Monk
     assert log.found(Search(text="sea")) == 6
 
 
-def test_what_a_process_without_fts5_wrote_is_found_and_taken_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "runs.sqlite3"
-    monkeypatch.setattr(text, "_WAITING", 1)
-    with RunLog(path, clock=Clock()) as log:
-        before, other = add(log, "a heron"), add(log, "a gull", state=State.REJECTED)
-        with monkeypatch.context() as poorer:
-            poorer.setattr(text, "_has_trigrams", lambda _connection: False)
-            with RunLog(path, clock=log._clock) as without:
-                new = add(without, "another heron")
-                without.update(before, lambda r: r.changed(note="lighthouse"))
-                assert without.forget(other)
-        for waiting in (3, 0):
-            assert ids(log, text="heron") == [new, before]
-            assert ids(log, text="lighthouse") == [before]
-            assert ids(log, text="gull") == []
-            assert log._connection is not None
-            found = log._connection.execute("SELECT count(*) FROM texts WHERE indexed = 0")
-            assert found.fetchone() == (waiting,)
-            log.reserve("segmind", per_minute=None)  # any transaction takes them in
-        assert log._connection.execute("SELECT count(*) FROM texts_index").fetchone() == (2,)
-
-
-def test_a_log_that_was_made_without_fts5_gets_its_index_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "runs.sqlite3"
-    with monkeypatch.context() as poorer:
-        poorer.setattr(text, "_has_trigrams", lambda _connection: False)
-        with RunLog(path, clock=Clock()) as log:
-            run = add(log, "a heron")
-    with RunLog(path) as log:
-        assert log._indexed
-        assert ids(log, text="heron") == [run]
-
-
-def test_a_broken_index_costs_no_run_and_is_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(text, "_WAITING", 1)
-    with RunLog(tmp_path / "runs.sqlite3", clock=Clock()) as log:
-        heron = add(log, "a heron")
-        with log.exclusive() as connection:
-            connection.execute("UPDATE texts_index_data SET block = x'00ff00ff'")
-    with RunLog(log.path, clock=log._clock) as log:
-        gull = add(log, "a gull")
-        assert log.get(gull).record.request.prompt == "a gull"
-        assert not log._indexed
-        assert ids(log, text="gull") == [gull]
-    with RunLog(log.path, clock=log._clock) as log:
-        assert log._indexed
-        log.reserve("segmind", per_minute=None)
-        assert ids(log, text="heron") == [heron]
-        assert log._connection is not None
-        assert log._connection.execute("SELECT count(*) FROM texts_index").fetchone() == (2,)
-
-
-def test_an_index_that_another_process_throws_away_is_not_missed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(text, "_WAITING", 1)
-    with RunLog(tmp_path / "runs.sqlite3", clock=Clock()) as log:
-        heron = add(log, "a heron")
-        with RunLog(log.path) as other, other.exclusive() as connection:
-            connection.execute("DROP TABLE texts_index")
-        assert ids(log, text="heron") == [heron]
-        gull = add(log, "a gull")
-        assert ids(log, text="gull") == [gull]
-
-
 # ── indexes ──────────────────────────────────────────────────────────────────────────────────────
 
 WANTED = [
@@ -348,8 +267,7 @@ WANTED = [
 
 
 @pytest.fixture
-def traced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunLog]:
-    monkeypatch.setattr(text, "_WAITING", 1)
+def traced(tmp_path: Path) -> Iterator[RunLog]:
     with RunLog(tmp_path / "runs.sqlite3", clock=Clock()) as log:
         for number in range(5):
             add(log, f"a heron {number}", tags=["a", "b"])
@@ -357,7 +275,7 @@ def traced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunLog]:
 
 
 def statements(log: RunLog, *asks: Any) -> list[str]:
-    """Give the SQL of the SELECTs that some calls run."""
+    """Return the SQL of the SELECTs that some calls run."""
     said: list[str] = []
     assert log._connection is not None
     log._connection.set_trace_callback(said.append)
@@ -377,18 +295,8 @@ def steps(log: RunLog, *asks: Any) -> list[str]:
 
 
 def whole_scans(found: list[str]) -> list[str]:
-    """Give the steps that read every run's row: a walk along an index, in its order, is none."""
+    """Return the steps that read every run's row: a walk along an index, in its order, is none."""
     return [step for step in found if re.match(r"SCAN runs(?! USING (COVERING )?INDEX)", step)]
-
-
-def test_a_text_of_three_characters_is_looked_for_in_no_text_that_the_index_has(
-    traced: RunLog,
-) -> None:
-    found = steps(traced, lambda: traced.page(Search(text="heron"), limit=2))
-    walks = [step for step in found if re.match(r"(SCAN|SEARCH) texts\b(?!_)", step)]
-    assert walks
-    by_place = "SEARCH texts USING INTEGER PRIMARY KEY (rowid=?)"
-    assert all(step == by_place or "texts_waiting" in step for step in walks), walks
 
 
 @pytest.mark.parametrize("wanted", WANTED, ids=str)
@@ -408,7 +316,7 @@ def test_a_page_reads_no_more_rows_than_it_must(traced: RunLog, wanted: Search) 
     elif not wanted.text:
         assert not [step for step in found if step.startswith("SCAN runs")], found
     if wanted.text:
-        assert [step for step in found if "VIRTUAL TABLE INDEX" in step and "M" in step]
+        assert "SCAN texts" in found  # and then the runs by their ids
 
 
 @pytest.mark.parametrize(
@@ -423,7 +331,7 @@ def test_a_page_reads_no_more_rows_than_it_must(traced: RunLog, wanted: Search) 
         ("runs_(money_)?notebook", lambda log: log.recent(5, notebook_id="nb")),
         ("runs_(money|created)", lambda log: log.recent(5)),
         ("runs_fingerprint", lambda log: log.by_request("any")),
-        ("sqlite_autoindex_runs_1", lambda log: log.known(["one", "two"])),
+        ("sqlite_autoindex_runs_1", lambda log: log.fingerprints(["one", "two"])),
     ],
 )
 def test_other_queries_use_their_index(traced: RunLog, index: str, ask: Any) -> None:
@@ -456,9 +364,3 @@ def test_a_transition_writes_only_what_has_changed(traced: RunLog) -> None:
 def test_a_commit_lasts(traced: RunLog) -> None:
     assert traced._connection is not None
     assert traced._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-
-
-def test_the_sqlite_of_the_tests_has_trigrams() -> None:
-    connection = sqlite3.connect(":memory:")
-    assert text._has_trigrams(connection)  # else half of this file tests nothing
-    connection.close()

@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from many_runs import write_clip
 
 from hailuo_jupyter import catalogue, request
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import FolderNotWritable, HailuoError, OptionError, RunNotFound
-from hailuo_jupyter.kernel import filters, posters, runs_export, runs_view
-from hailuo_jupyter.kernel.bundle import templates
-from hailuo_jupyter.kernel.runs import Runs
+from hailuo_jupyter.kernel.display import thumbnails
+from hailuo_jupyter.kernel.display.bundle import templates
+from hailuo_jupyter.kernel.runs import Runs, export, filters, table_view
 from hailuo_jupyter.record import prepare
 from hailuo_jupyter.runlog import RunLog
 from hailuo_jupyter.runlog.search import Search, Sort
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
+from tests.support.large_notebooks import write_clip
 
 BEGUN = 1_790_000_000.0
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202egnp.exe \"'><img src=x onerror=alert(1)>"
@@ -164,7 +164,7 @@ def test_pages_over_both_logs(shelf: Shelf) -> None:
     assert "Next: page 2" in repr(found)
     assert "Next: page 3" in repr(found.page(2))
     assert "Next" not in repr(found.page(3))
-    assert repr(found.page(4)) == "There is no such page; 7 run(s) were found (all notebooks)."
+    assert repr(found.page(4)) == "No such page; 7 runs found (all notebooks)."
     assert repr(shelf.runs(text="nowhere")) == "No runs (all notebooks)."
     with pytest.raises(OptionError):
         found.page(0)
@@ -175,7 +175,7 @@ def test_a_part_of_an_id_that_runs_of_both_logs_have_names_none(shelf: Shelf) ->
     demo = shelf.add(provider="demo", run_id="20260101-000000-bbbbbb")
     assert shelf.engine.run("bbbb").run_id == demo
     assert shelf.engine.run(real).run_id == real
-    with pytest.raises(RunNotFound, match=f"More than one.*{real}, {demo}"):
+    with pytest.raises(RunNotFound, match=f"Several .*{real}, {demo}"):
         shelf.engine.run("20260101")
     with pytest.raises(RunNotFound, match="Did you mean 20260101-000000-aaaaaa"):
         shelf.engine.run("20260101-000000-aaaaax")
@@ -184,7 +184,7 @@ def test_a_part_of_an_id_that_runs_of_both_logs_have_names_none(shelf: Shelf) ->
 # ── words ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def view(found: Runs) -> runs_view.RunsView:
+def view(found: Runs) -> table_view.RunsView:
     return found.view()
 
 
@@ -215,7 +215,7 @@ def test_a_line_says_how_a_run_stands(shelf: Shelf) -> None:
         "4 of 5",
         ("sea",),
     )
-    assert done.cost == "about 0.27 to 0.39 USD, inferred"
+    assert done.cost == "$0.27–0.39 est."
     assert done.absent == ""
     said = repr(shelf.runs())
     assert "demo (simulated)" in said
@@ -255,11 +255,11 @@ def html(found: Runs, pictures: dict[str, bytes] | None = None) -> tuple[str, Re
     table = found.view()
     if pictures is not None:
         rows = found._rows([run.run_id for run in found])
-        lines, common = runs_view.lines_of(
+        lines, common = table_view.build_lines(
             rows, base=rows[0].folder.parent, now=BEGUN, posters=pictures, tz=UTC
         )
-        table = runs_view.RunsView(table.caption, lines, common, table.next_page)
-    said = templates().get_template("runs.html.j2").render(table=table, marks=runs_view.MARKS)
+        table = table_view.RunsView(table.caption, lines, common, table.next_page)
+    said = templates().get_template("runs.html.j2").render(table=table, marks=table_view.MARKS)
     reader = Reader()
     reader.feed(said)
     return said, reader
@@ -317,34 +317,34 @@ def test_a_table_holds_its_page_alone_and_stays_small(shelf: Shelf) -> None:
 def test_pictures_are_small_and_made_once_beside_the_log(shelf: Shelf, monkeypatch: Any) -> None:
     run_id = shelf.add(clip=shelf.folder / "c.mp4")
     rows = shelf.runs()._rows([run_id])
-    folder = posters.folder_of(shelf.engine.logs()[0].path)
+    folder = thumbnails.cache_folder(shelf.engine.logs()[0].path)
     before = sorted(shelf.folder.iterdir())
-    assert posters.posters(rows, folder, seconds=0) == {}
-    assert posters.waiting(rows, {}) == 1
-    made = posters.posters(rows, folder, seconds=30)
+    assert thumbnails.thumbnails(rows, folder, seconds=0) == {}
+    assert thumbnails.missing_count(rows, {}) == 1
+    made = thumbnails.thumbnails(rows, folder, seconds=30)
     assert made[run_id].startswith(b"\xff\xd8")
     assert len(made[run_id]) <= 2800
-    assert posters.waiting(rows, made) == 0
-    monkeypatch.setattr(posters.media, "poster", None)
-    assert posters.posters(rows, folder, seconds=30) == made
+    assert thumbnails.missing_count(rows, made) == 0
+    monkeypatch.setattr(thumbnails.media, "poster", None)
+    assert thumbnails.thumbnails(rows, folder, seconds=30) == made
     assert sorted(shelf.folder.iterdir()) == before  # nothing in the person's own folder
     clip = shelf.folder / f"{run_id}.mp4"
     monkeypatch.undo()
     clip.write_bytes(b"no clip")  # another file in its place has another picture, or none
-    assert posters.posters(rows, folder, seconds=30) == {}
-    assert posters.waiting(rows, {}) == 0
+    assert thumbnails.thumbnails(rows, folder, seconds=30) == {}
+    assert thumbnails.missing_count(rows, {}) == 0
     clip.unlink()
-    assert posters.posters(rows, folder, seconds=30) == {}
+    assert thumbnails.thumbnails(rows, folder, seconds=30) == {}
 
 
 def test_the_oldest_pictures_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posters, "_KEPT", 4)
-    monkeypatch.setattr(posters, "_SPARE", 1)
+    monkeypatch.setattr(thumbnails, "_KEPT", 4)
+    monkeypatch.setattr(thumbnails, "_SPARE", 1)
     for number in range(6):
         path = tmp_path / f"{number}.jpg"
         path.touch()
         os.utime(path, (number, number))
-    posters._drop_the_oldest(tmp_path)
+    thumbnails._drop_the_oldest(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["3.jpg", "4.jpg", "5.jpg"]
 
 
@@ -359,7 +359,7 @@ def test_exports_hold_the_same_under_names_that_stay(shelf: Shelf, tmp_path: Pat
     shelf.add("two", provider="aimlapi")
     found = shelf.runs(ascending=True)
     first = found.to_dicts()[0]
-    assert list(first) == list(runs_export.COLUMNS)
+    assert list(first) == list(export.COLUMNS)
     known = {
         "run_id": run_id, "state": "completed", "provider": "segmind", "prompt": "=1+1",
         "options": {"mode": "pro"}, "prompt_optimizer": True, "took_s": 90.0, "cost_usd": 0.25,
@@ -387,7 +387,7 @@ def test_exports_hold_the_same_under_names_that_stay(shelf: Shelf, tmp_path: Pat
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "  +"])
 def test_no_cell_of_a_csv_is_a_formula(shelf: Shelf, start: str) -> None:
     shelf.add(f"x{start}cmd", note=f"{start}cmd|'/c calc'!A1", tags=[f"{start}t"], name=f"{start}n")
-    (line,) = csv.DictReader(io.StringIO(runs_export.csv_text(shelf.runs().to_dicts()), newline=""))
+    (line,) = csv.DictReader(io.StringIO(export.csv_text(shelf.runs().to_dicts()), newline=""))
     for name in ("note", "tags", "name"):
         assert line[name].startswith(f"'{start}")
     assert line["prompt"] == f"x{start}cmd".replace("\r", "\n")  # as every prompt is
@@ -438,7 +438,7 @@ def test_without_pandas_it_is_said_what_to_do(
     ],
 )
 def test_moments_as_people_write_them(since: filters.Since, expected: float) -> None:
-    assert filters.moment(since, BEGUN) == expected
+    assert filters.parse_since(since, BEGUN) == expected
 
 
 @pytest.mark.parametrize(
@@ -446,9 +446,9 @@ def test_moments_as_people_write_them(since: filters.Since, expected: float) -> 
 )
 def test_what_is_no_moment_is_told(since: Any) -> None:
     try:
-        found = filters.moment(since, BEGUN)
+        found = filters.parse_since(since, BEGUN)
     except OptionError as error:
-        assert "neither an age nor a date" in str(error)
+        assert "isn't a valid age or date" in str(error)
     else:
         assert found < 0  # before 1970, but a moment
 
@@ -456,20 +456,22 @@ def test_what_is_no_moment_is_told(since: Any) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"state": "complete"}, "no state 'complete'. .*Did you mean completed"),
-        ({"state": ["failed", "zzz"]}, "There are: prepared"),
+        ({"state": "complete"}, "Unknown state 'complete'. .*Did you mean completed"),
+        ({"state": ["failed", "zzz"]}, "Valid: prepared"),
         ({"provider": "segmint"}, "Did you mean segmind"),
-        ({"sort": "price"}, "no order 'price'"),
+        ({"sort": "price"}, "Unknown order 'price'"),
         ({"rating": 6}, "from 0 to 5"),
     ],
 )
 def test_a_wrong_filter_names_the_right_word(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionError, match=said):
-        filters.search(**wrong, now=BEGUN)
+        filters.build_search(**wrong, now=BEGUN)
 
 
 def test_words_become_a_search() -> None:
-    found = filters.search(state="Completed", tag="a", text="x", since="1h", sort="cost", now=BEGUN)
+    found = filters.build_search(
+        state="Completed", tag="a", text="x", since="1h", sort="cost", now=BEGUN
+    )
     assert found == Search(
         states=[State.COMPLETED], tags=("a",), text="x", since=BEGUN - 3600, sort=Sort.COST
     )

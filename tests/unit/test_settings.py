@@ -11,6 +11,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from hailuo_jupyter import settings
+from hailuo_jupyter.engine import demo_server
 from hailuo_jupyter.errors import SettingsError
 from hailuo_jupyter.settings import Hailuo
 
@@ -132,8 +133,40 @@ def test_an_address_on_which_a_key_would_be_readable_is_refused(
     monkeypatch.setenv("SEGMIND_BASE_URL", url)
     with pytest.raises(SettingsError, match="SEGMIND_BASE_URL") as caught:
         settings.address(DEFAULT, "SEGMIND_BASE_URL")
-    assert "nothing was paid" in caught.value.money
+    assert "no charge" in caught.value.money
     assert caught.value.todo
+
+
+@pytest.mark.parametrize(
+    ("given", "full"),
+    [
+        ("api.segmind.com", "https://api.segmind.com"),
+        ("api.segmind.com/v1", "https://api.segmind.com/v1"),
+        ("//api.segmind.com", "https://api.segmind.com"),
+        ("gateway.example:8443", "https://gateway.example:8443"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+        ("[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_an_address_without_a_scheme_is_told_which(
+    monkeypatch: pytest.MonkeyPatch, given: str, full: str
+) -> None:
+    monkeypatch.setenv("SEGMIND_BASE_URL", given)
+    with pytest.raises(SettingsError, match="which has no scheme") as caught:
+        settings.address(DEFAULT, "SEGMIND_BASE_URL")
+    assert caught.value.todo == f"Set SEGMIND_BASE_URL to {full}."
+    monkeypatch.setenv("SEGMIND_BASE_URL", full)
+    assert settings.address(DEFAULT, "SEGMIND_BASE_URL") == full
+
+
+@pytest.mark.parametrize(
+    "given", ["https:api.segmind.com", "me:secret@host", "half an address", "[::1"]
+)
+def test_what_is_no_address_gets_no_scheme(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("SEGMIND_BASE_URL", given)
+    with pytest.raises(SettingsError, match="neither https nor"):
+        settings.address(DEFAULT, "SEGMIND_BASE_URL")
 
 
 def test_an_address_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,3 +211,57 @@ def test_the_guard_is_a_variable(
     if value is not None:
         monkeypatch.setenv(settings.LOOPBACK_ONLY, value)
     assert settings.loopback_only() is guarded
+
+
+# ── settings that do not exist ─────────────────────────────────────────────────────────────────
+
+
+def test_a_setting_that_does_not_exist_cannot_be_set() -> None:
+    hailuo = Hailuo()
+    with pytest.raises(SettingsError, match=r"Did you mean Hailuo\.budget_day_usd"):
+        hailuo.budget = 3.0
+    assert not hasattr(hailuo, "budget")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("budget", 3, "Unknown setting Hailuo.budget; nothing was set."),
+        ("xyz", "red", "Available: aimlapi_wire, "),
+        ("budget_day_usd", "ten", "Hailuo.budget_day_usd cannot be 'ten'; it was not changed."),
+        ("budget_day_usd", -1.0, "Hailuo.budget_day_usd cannot be -1.0"),
+        ("aimlapi_wire", "third", "cannot be 'third'"),
+        ("prices_usd", {"segmind": "cheap"}, "Hailuo.prices_usd cannot be {'segmind': 'cheap'}"),
+    ],
+)
+def test_a_configuration_says_what_is_wrong_in_it(name: str, value: object, said: str) -> None:
+    config = Config({"Hailuo": {name: value, "provider": "segmind"}})
+    wrong = settings.refusals(config)
+    assert list(wrong) == [name]
+    assert said in str(wrong[name])
+    hailuo = Hailuo(config=settings.without(config, wrong))
+    assert hailuo.provider == "segmind"
+    # Of what %config sets, all or nothing.
+    hailuo.update_config(Config({"Hailuo": {name: value, "provider": "aimlapi"}}))
+    assert hailuo.provider == "segmind"
+    assert len(hailuo.refused) == 1
+    hailuo.update_config(Config({"Hailuo": {"provider": "aimlapi"}}))
+    assert (hailuo.provider, hailuo.refused) == ("aimlapi", ())
+
+
+def test_a_list_that_a_configuration_adds_to() -> None:
+    config = Config()
+    config.Hailuo.sinks.append("mlflow")
+    assert not settings.refusals(config)
+    assert Hailuo(config=config).sinks == ["mlflow"]
+
+
+def test_the_demos_address_gets_the_same_advice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(demo_server.ADDRESS, "localhost:8000/")
+    with pytest.raises(SettingsError, match="has no scheme") as caught:
+        demo_server.running(tmp_path, 1.0)
+    assert caught.value.todo == "Set HAILUO_SIMULATOR_URL to http://localhost:8000."
+    monkeypatch.setenv(demo_server.ADDRESS, "http://localhost:8000/")
+    assert demo_server.running(tmp_path, 1.0).url == "http://localhost:8000"

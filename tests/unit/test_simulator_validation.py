@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hailuo_jupyter.simulator import Simulator, SimulatorOptions
 from hailuo_jupyter.simulator.pictures import SAMPLE_URL
+from tests.simulator import Simulator, SimulatorOptions
 
 # Reading the system's certificates anew for every request takes longer than the request.
 _TLS = ssl.create_default_context()
 get = partial(httpx.get, verify=_TLS)
-post = partial(httpx.post, verify=_TLS)
+post = partial(httpx.post, verify=_TLS, timeout=60)
 
 SEGMIND = "/v2/minimax-hailuo-2"
 LEGACY = "/v2/generate/video/minimax/generation"
@@ -44,7 +44,7 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def http(sim: Simulator) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sim.url, headers=HEADERS) as client:
+    with httpx.Client(base_url=sim.url, headers=HEADERS, timeout=60) as client:
         yield client
 
 
@@ -124,7 +124,8 @@ def test_aimlapi_fields(
         assert answer.status_code in (200, 201), answer.text
     else:
         assert answer.status_code == 400
-        assert field in answer.json()["message"]
+        assert answer.json()["message"] == "Body validation error!"
+        assert [field] in [each["path"] for each in answer.json()["meta"]["details"]]
         assert answer.json()["path"] == path
 
 
@@ -187,6 +188,9 @@ def test_uploads_that_are_refused(http: httpx.Client, body: dict[str, Any]) -> N
     assert http.post("/upload-asset", json=body).status_code == 400
 
 
+JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
+
+
 @pytest.mark.parametrize(
     "path", [SEGMIND, "/v1/minimax-hailuo-2", LEGACY, UNIFIED, "/upload-asset"]
 )
@@ -196,11 +200,29 @@ def test_uploads_that_are_refused(http: httpx.Client, body: dict[str, Any]) -> N
     ids=["empty", "word", "list", "string", "null", "NaN", "deep", "bytes"],
 )
 def test_bodies_that_are_no_object(http: httpx.Client, path: str, content: bytes) -> None:
-    assert http.post(path, content=content).status_code == 400
+    assert http.post(path, content=content, headers=JSON_TYPE).status_code == 400
+
+
+def test_segmind_takes_json_only(http: httpx.Client) -> None:
+    answer = http.post(SEGMIND, content=b'{"prompt": "x"}', headers={"Content-Type": "text/plain"})
+    assert (answer.status_code, answer.json()) == (406, {"error": "Invalid content type"})
+
+
+def test_a_wrong_body_may_be_queued_and_fail(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Simulator(options(tmp_path_factory, segmind_invalid_status=200, min_polls=0)) as sim:
+        made = post(f"{sim.url}{SEGMIND}", json={"prompt": "x", "mode": "best"}, headers=HEADERS)
+        assert made.status_code == 200
+        while (
+            looked := httpx.get(made.json()["status_url"], headers=HEADERS, timeout=60)
+        ).status_code == 200:
+            pass
+        assert looked.status_code == 422
+        assert looked.json()["error"] == "Invalid value for 'mode': allowed are standard, pro"
+        assert looked.json()["metrics"]["inference_time"] < 0.1
 
 
 @pytest.mark.parametrize(
-    ("key", "status"), [("", 401), ("a-refused-key", 401), ("forbidden", 403), ("broke", 406)]
+    ("key", "status"), [("", 401), ("a-refused-key", 401), ("forbidden", 403), ("broke", 402)]
 )
 def test_keys(http: httpx.Client, key: str, status: int) -> None:
     answer = http.post(SEGMIND, json={"prompt": "x"}, headers={"x-api-key": key})
@@ -217,9 +239,13 @@ def test_only_the_keys_of_the_list(tmp_path_factory: pytest.TempPathFactory) -> 
 def test_the_account_can_run_empty(tmp_path_factory: pytest.TempPathFactory) -> None:
     cache = tmp_path_factory.getbasetemp() / "clips"
     chosen = SimulatorOptions(cache=cache, variants=1, shrink=16, balance=0.5)
-    with Simulator(chosen) as sim, httpx.Client(base_url=sim.url, headers=HEADERS) as http:
+    with (
+        Simulator(chosen) as sim,
+        httpx.Client(base_url=sim.url, headers=HEADERS, timeout=60) as http,
+    ):
         assert http.post(SEGMIND, json={"prompt": "x"}).status_code == 200
-        assert http.post(SEGMIND, json={"prompt": "x"}).status_code == 406
+        assert http.post(SEGMIND, json={"prompt": "x"}).status_code == 402
+        assert http.post("/v1/minimax-hailuo-2", json={"prompt": "x"}).status_code == 406
         assert http.post(LEGACY, json={"model": MODEL, "prompt": "x"}).status_code == 403
 
 
@@ -324,7 +350,10 @@ def test_ten_seconds_at_1080p(
 
 def test_rate_limit(tmp_path_factory: pytest.TempPathFactory) -> None:
     chosen = options(tmp_path_factory, segmind_per_minute=5, polls_count=True, retry_after=True)
-    with Simulator(chosen) as sim, httpx.Client(base_url=sim.url, headers=HEADERS) as http:
+    with (
+        Simulator(chosen) as sim,
+        httpx.Client(base_url=sim.url, headers=HEADERS, timeout=60) as http,
+    ):
         made = http.post(SEGMIND, json={"prompt": "x"}).json()
         codes = [http.get(made["status_url"]).status_code for _ in range(5)]
         assert codes == [200] * 4 + [429]
@@ -348,7 +377,7 @@ def test_keys_are_nowhere(sim: Simulator, http: httpx.Client) -> None:
     key = "SG_a-very-secret-key"
     http.post(SEGMIND, json={"prompt": "x"}, headers={"x-api-key": key})
     assert sim.requests[-1].had_api_key
-    assert key not in repr(sim.ledger) + repr(sim.requests) + repr(vars(sim.world))
+    assert key not in repr(sim.ledger) + repr(sim.requests) + repr(vars(sim.state))
 
 
 JSON = st.recursive(
@@ -377,6 +406,6 @@ BODIES = JSON | st.dictionaries(st.sampled_from(FIELDS), LIKELY | JSON, max_size
 @given(body=BODIES)
 @pytest.mark.parametrize("path", [SEGMIND, LEGACY, UNIFIED, "/upload-asset"])
 def test_no_body_makes_it_stumble(http: httpx.Client, path: str, body: Any) -> None:
-    answer = http.post(path, content=json.dumps(body))
+    answer = http.post(path, content=json.dumps(body), headers=JSON_TYPE)
     assert answer.status_code in (200, 201, 400), answer.text
     assert isinstance(answer.json(), dict)

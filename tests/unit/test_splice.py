@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from hailuo_jupyter.errors import ClipError, FolderNotWritable
+from hailuo_jupyter.kernel.join import splice
 from hailuo_jupyter.media import examine, frame_at
-from hailuo_jupyter.splice import join
 
 FRAMES = 24
 
@@ -48,7 +48,7 @@ def write(
 
 
 def colours(path: Path) -> list[tuple[int, int]]:
-    """Give red and blue in the middle of each picture."""
+    """Return red and blue in the middle of each picture."""
     with av.open(str(path)) as container:
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     return [
@@ -65,7 +65,7 @@ def packets(path: Path) -> list[bytes]:
 def test_equal_streams_are_copied_bit_by_bit(tmp_path: Path) -> None:
     clips = [write(tmp_path / f"{red}.mp4", red) for red in (40, 120, 200)]
     before = [hashlib.sha256(clip.read_bytes()).hexdigest() for clip in clips]
-    scene = join(clips, tmp_path / "scene.mp4")
+    scene = splice(clips, tmp_path / "scene.mp4")
     assert (scene.encoded_anew, scene.silent) == ("", "")
     assert packets(scene.path) == [packet for clip in clips for packet in packets(clip)]
     assert scene.facts == examine(scene.path)
@@ -82,7 +82,7 @@ def test_equal_streams_are_copied_bit_by_bit(tmp_path: Path) -> None:
 
 def test_times_rise_and_seeking_finds_each_clip(tmp_path: Path) -> None:
     clips = [write(tmp_path / f"{red}.mp4", red) for red in (40, 200)]
-    scene = join(clips, tmp_path / "scene.mp4")
+    scene = splice(clips, tmp_path / "scene.mp4")
     with av.open(str(scene.path)) as container:
         stream = container.streams.video[0]
         times = [
@@ -107,7 +107,7 @@ def test_what_differs_is_told_and_encoded_anew(
 ) -> None:
     first = write(tmp_path / "first.mp4", 40)
     second = write(tmp_path / "second.mp4", 200, **other)  # type: ignore[arg-type]
-    scene = join([first, second], tmp_path / "new" / "scene.mp4")
+    scene = splice([first, second], tmp_path / "new" / "scene.mp4")
     assert told in scene.encoded_anew
     assert (scene.facts.width, scene.facts.height, scene.facts.fps) == (320, 240, 24.0)
     assert scene.facts.codec == "h264"
@@ -120,26 +120,26 @@ def test_what_differs_is_told_and_encoded_anew(
 
 def test_sound_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     clips = [write(tmp_path / "a.mp4", 40, sound=True), write(tmp_path / "b.mp4", 90)]
-    scene = join(clips, tmp_path / "scene.mp4")
-    assert "left out" in scene.silent
+    scene = splice(clips, tmp_path / "scene.mp4")
+    assert "no sound" in scene.silent
     with av.open(str(scene.path)) as container:
         assert not container.streams.audio
 
 
 def test_a_clip_may_come_twice(tmp_path: Path) -> None:
     clip = write(tmp_path / "a.mp4", 40)
-    assert join([clip, clip], tmp_path / "scene.mp4").facts.frames == 2 * FRAMES
+    assert splice([clip, clip], tmp_path / "scene.mp4").facts.frames == 2 * FRAMES
 
 
 def test_an_earlier_scene_is_replaced_but_never_a_clip(tmp_path: Path) -> None:
     clips = [write(tmp_path / "a.mp4", 40), write(tmp_path / "b.mp4", 200)]
     (tmp_path / "scene.mp4").write_bytes(b"an earlier one")
-    assert join(clips, tmp_path / "scene.mp4").facts.frames == 2 * FRAMES
+    assert splice(clips, tmp_path / "scene.mp4").facts.frames == 2 * FRAMES
     with pytest.raises(ClipError, match="one of the clips"):
-        join(clips, tmp_path / "sub" / ".." / "b.mp4")
+        splice(clips, tmp_path / "sub" / ".." / "b.mp4")
     (tmp_path / "link.mp4").symlink_to(clips[0])
     with pytest.raises(ClipError, match="one of the clips"):
-        join(clips, tmp_path / "link.mp4")
+        splice(clips, tmp_path / "link.mp4")
     assert examine(clips[1]).frames == FRAMES
 
 
@@ -148,8 +148,8 @@ def test_what_cannot_be_joined_is_told_and_leaves_nothing(tmp_path: Path) -> Non
     (tmp_path / "text.mp4").write_bytes(b"no video at all")
     for clips in ([clip], [clip, tmp_path / "text.mp4"], [clip, tmp_path / "missing.mp4"]):
         with pytest.raises(ClipError):
-            join(clips, tmp_path / "scene.mp4")
+            splice(clips, tmp_path / "scene.mp4")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(FolderNotWritable, match="could not be written"):
-        join([clip, clip], tmp_path / "file" / "scene.mp4")
+        splice([clip, clip], tmp_path / "file" / "scene.mp4")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file", "text.mp4"]

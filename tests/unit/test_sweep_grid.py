@@ -11,10 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hailuo_jupyter.errors import OptionError, PromptError
-from hailuo_jupyter.kernel.generate import Wish
-from hailuo_jupyter.kernel.options import quoted, words_of
+from hailuo_jupyter.kernel.generate_options import GenerateOptions
+from hailuo_jupyter.kernel.magic_args import quoted, split
 from hailuo_jupyter.kernel.sweep import grid
-from hailuo_jupyter.kernel.sweep.grid import Axis, check, listed, rows_of, spanned, wish_at, written
+from hailuo_jupyter.kernel.sweep.grid import (
+    Axis,
+    check,
+    listed,
+    request_at,
+    shared,
+    spanned,
+    written,
+)
+from hailuo_jupyter.kernel.sweep.rows import rows_of
 
 VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).filter(
     lambda text: text.strip() == text
@@ -25,7 +34,7 @@ VALUES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min
 def test_values_between_quotes_come_back_as_they_are(values: list[str]) -> None:
     word = "style=" + ",".join('"' + value.replace('"', '""') + '"' for value in values)
     for line in (f"--sweep {word} --wait", f"--sweep={word} --wait"):
-        found = words_of(line)
+        found = split(line)
         assert found[-1] == "--wait"
         last = found[-2]
         axis = last.without("--sweep=") if last.startswith("--sweep=") else last
@@ -44,7 +53,7 @@ def test_values_between_quotes_come_back_as_they_are(values: list[str]) -> None:
     ],
 )
 def test_how_an_axis_is_written(line: str, values: tuple[str, ...]) -> None:
-    (word,) = words_of(line)
+    (word,) = split(line)
     assert written(word)[1] == values
 
 
@@ -52,7 +61,7 @@ def test_how_an_axis_is_written(line: str, values: tuple[str, ...]) -> None:
     st.text(st.characters(exclude_categories=["Cs"])).filter(lambda t: t.splitlines() in ([], [t]))
 )
 def test_a_quoted_value_stays_one_word(value: str) -> None:
-    assert [str(word) for word in words_of(f"--note {quoted(value)}")] == ["--note", value]
+    assert [str(word) for word in split(f"--note {quoted(value)}")] == ["--note", value]
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4))
@@ -76,10 +85,10 @@ def test_a_grid_has_every_combination_once(sizes: list[int]) -> None:
         ([("mode", [])], "no values"),
         ([("mode", ["pro", " "])], "empty value"),
         ([("mode", ["pro", "pro"])], "twice"),
-        ([("mode", ["pro"]), ("mode", ["standard"])], "varied twice"),
-        ([("a b", ["x"])], "can be no variable"),
+        ([("mode", ["pro"]), ("mode", ["standard"])], "given twice"),
+        ([("a b", ["x"])], "isn't an option or a valid"),
         ([("optimizer", ["maybe"])], "on or off"),
-        ([("x", [str(n) for n in range(grid.MOST_POINTS + 1)])], "are the most"),
+        ([("x", [str(n) for n in range(grid.MOST_POINTS + 1)])], "the limit is"),
     ],
 )
 def test_what_is_wrong_with_axes(axes: list[tuple[str, list[str]]], says: str) -> None:
@@ -89,7 +98,7 @@ def test_what_is_wrong_with_axes(axes: list[tuple[str, list[str]]], says: str) -
 
 @pytest.mark.parametrize("word", ["mode", "=a,b", ""])
 def test_an_axis_needs_name_and_values(word: str) -> None:
-    with pytest.raises(OptionError, match="names nothing"):
+    with pytest.raises(OptionError, match="isn't of the form"):
         written(word)
 
 
@@ -104,7 +113,14 @@ def test_names_are_checked_against_prompt_and_options() -> None:
         check(spanned([("mode", ["pro", "standard"])]), "A heron", ["mode"])
 
 
-def test_a_point_becomes_a_wish() -> None:
+def test_no_seed_can_be_varied() -> None:
+    for made in (spanned([("seed", [1, 2])]), listed([{"prompt": "A", "seed": 1}])):
+        with pytest.raises(OptionError, match="no provider accepts a seed for these models"):
+            check(made, "A heron", [])
+    check(spanned([("seed", [1, 2])]), "A {seed} sprouts", [])
+
+
+def test_a_point_has_its_own_prompt_and_options() -> None:
     found = spanned(
         [
             ("mode", ["pro"]),
@@ -113,14 +129,21 @@ def test_a_point_becomes_a_wish() -> None:
             ("last_image", [b"png"]),
         ]
     )
-    common = Wish("", "segmind", {"mode": None, "duration": "6"}, "first.png", count=2)
-    made = wish_at(found.points[0], common, "{what}, {style}", {"what": "A heron", "style": "no"})
-    assert made.prompt == "A heron, {wet} ink"
-    assert made.options == {"mode": "pro", "resolution": None, "duration": "6"}
-    assert (made.image, made.last_image, made.prompt_optimizer) == ("first.png", b"png", False)
-    assert (made.provider, made.count, made.position) == ("segmind", 2, 0)
+    common: GenerateOptions = {
+        "provider": "segmind",
+        "duration": "6",
+        "image": "first.png",
+        "count": 2,
+    }
+    point = found.points[0]
+    assert request_at(point, common, "{what}, {style}", {"what": "A heron", "style": "no"}) == (
+        "A heron, {wet} ink",
+        {**common, "mode": "pro", "last_image": b"png", "prompt_optimizer": False},
+    )
+    assert shared(common) == ["provider", "duration", "image"]
+    assert shared({"prompt_optimizer": False}) == ["optimizer"]
     with pytest.raises(PromptError, match="what"):
-        wish_at(found.points[0], common, "{what}, {style}", {})
+        request_at(found.points[0], common, "{what}, {style}", {})
 
 
 def test_rows_leave_out_what_is_empty() -> None:
@@ -134,8 +157,8 @@ def test_rows_leave_out_what_is_empty() -> None:
         {"prompt": "A heron {as it is}", "mode": "pro"},
         {"prompt": "A mole"},
     ]
-    wishes = [wish_at(point, Wish(""), "", {}) for point in found.points]
-    assert [wish.prompt for wish in wishes] == ["A heron {as it is}", "A mole"]
+    made = [request_at(point, {}, "", {}) for point in found.points]
+    assert [prompt for prompt, _ in made] == ["A heron {as it is}", "A mole"]
     assert found.axes[0].labels == ("prompt=A heron {as it is}, mode=pro", "prompt=A mole")
     for bad in ([], [{}], ["text"], [{"prompt": ""}]):
         with pytest.raises(OptionError):
@@ -149,9 +172,9 @@ def test_rows_come_from_tables_and_files(tmp_path: Path) -> None:
     expected = [{"prompt": "A heron, wet", "duration": "6"}, {"prompt": "A mole"}]
     for source in ("grid.csv", path, pd.read_csv(path), pd.read_csv(path).to_dict("records")):
         found = listed(rows_of(source, tmp_path))
-        wishes = [wish_at(point, Wish(""), " ", {}) for point in found.points]
-        assert [wish.prompt for wish in wishes] == [each["prompt"] for each in expected]
-        assert [wish.options["duration"] for wish in wishes] == ["6", None]
+        made = [request_at(point, {}, " ", {}) for point in found.points]
+        assert [prompt for prompt, _ in made] == [each["prompt"] for each in expected]
+        assert [options.get("duration") for _, options in made] == ["6", None]
 
 
 @pytest.mark.parametrize("source", ["missing.csv", "bad.csv", "wide.csv", 7, b"a"])

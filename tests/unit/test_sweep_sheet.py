@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hailuo_jupyter.kernel.bundle import MIME
+from hailuo_jupyter.formatting import escape_control
+from hailuo_jupyter.kernel.display.bundle import MIME
+from hailuo_jupyter.kernel.sweep.plan import total_cost
 from hailuo_jupyter.kernel.sweep.sheet import Cell, Sheet, bundle, table_of
-from hailuo_jupyter.kernel.sweep.total import total
+
+#: As a sweep writes them.
+LABELS = st.text().map(escape_control)
 
 AXES = (("mode", ("standard", "pro")), ("shot", ("wide",)), ("style", ("ink", "film", "oil")))
 
@@ -47,9 +51,7 @@ def test_explicit_rows_go_down() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.text(), st.lists(st.text(), min_size=1, max_size=3)), min_size=1, max_size=3
-    )
+    st.lists(st.tuples(LABELS, st.lists(LABELS, min_size=1, max_size=3)), min_size=1, max_size=3)
 )
 def test_a_sheet_survives_its_output(axes: list[tuple[str, list[str]]]) -> None:
     sheet = sheet_of(tuple((name, tuple(values)) for name, values in axes))
@@ -71,14 +73,23 @@ def test_a_sheet_survives_its_output(axes: list[tuple[str, list[str]]]) -> None:
     ],
 )
 def test_what_is_no_sheet_is_refused(found: Any) -> None:
-    with pytest.raises(ValueError, match="no sheet"):
+    with pytest.raises(ValueError, match="not a sweep"):
         Sheet.from_json(found)
+
+
+def test_takes_have_room_beside_each_other_and_a_bar_shows_how_far_it_is() -> None:
+    cells = (Cell((0, 0), (), waits=2), Cell((0, 1), (), waits=2))
+    axes = (("mode", ("standard",)), ("style", ("ink", "film")))
+    html = bundle(Sheet("sweep-abc", axes, cells, sending=True), {})["text/html"]
+    assert html.count("Waiting to be sent") == 4
+    assert f"max-width: {2 * 2 * 232 + 88}px" in html
+    assert "width: 0.0%" in html
 
 
 def test_foreign_text_stays_text() -> None:
     evil = "<script>alert(1)</script>\" onerror='x'"
     sheet = Sheet(
-        evil, ((evil, (evil,)), (evil, (evil, "b"))), (Cell((0, 0), (), 1, evil),), said=evil
+        evil, ((evil, (evil,)), (evil, (evil, "b"))), (Cell((0, 0), (), 1, evil),), hint=evil
     )
     data = bundle(sheet, {})
     assert "<script" not in data["text/html"]
@@ -89,9 +100,9 @@ def test_foreign_text_stays_text() -> None:
 
 def test_a_total_says_what_it_does_not_know() -> None:
     prices = [(0.29, 0.3875, "inferred", 8), (None, None, "unknown", 2), (0.0, 0.0, "free", 1)]
-    assert total(prices).words == (
-        "about 2.32 to 3.10 USD (inferred), 2 at a price that nobody publishes, 1 free (demo)"
+    assert total_cost(prices).words == (
+        "$2.32–3.10 (estimate), 2 at an unknown price, 1 free (demo)"
     )
-    assert total([(0.3, 0.3, "published", 1)]).words == "about 0.30 USD (published)"
-    assert total([(0.0, 0.0, "free", 3)]).words == "free (demo)"
-    assert total([]).words == "nothing"
+    assert total_cost([(0.3, 0.3, "published", 1)]).words == "$0.30 (published)"
+    assert total_cost([(0.0, 0.0, "free", 3)]).words == "free (demo)"
+    assert total_cost([]).words == "nothing"

@@ -1,4 +1,4 @@
-/** The picture of a Hailuo run: a clip with a play mark. */
+/** The icon of a Hailuo run: a film strip with a play mark. */
 
 import { LabIcon } from '@jupyterlab/ui-components';
 
@@ -8,8 +8,11 @@ function svg(fill: string): string {
 </svg>`;
 }
 
-/** In the theme's own colours. */
-export const icon = new LabIcon({ name: 'hailuo-jupyter:run', svgstr: svg('#616161') });
+/** In the theme's colors. */
+export const icon = new LabIcon({
+  name: 'hailuo-jupyter:run',
+  svgstr: svg('#616161')
+});
 
-/** For the launcher, whose notebooks have pictures and no icons; orange, as JupyterLab's notebooks are. */
+/** For the launcher, which shows images for notebooks; orange, like JupyterLab's notebooks. */
 export const iconUrl = `data:image/svg+xml,${encodeURIComponent(svg('#f37726'))}`;

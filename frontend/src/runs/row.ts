@@ -1,64 +1,101 @@
-/** One run in the side panel's list. Foreign text gets in as text alone. */
+/** One run in the side panel's list. Untrusted text is only ever set as text. */
 
-import { starText } from '../rating';
-import type { Entry } from './entries';
+import { timeText } from '../format';
+import { starText } from '../rating/rating';
+import type { IEntry } from './entries';
+import type { ITake } from './takes';
 
-/** What is asked of whoever shows the row. */
-export interface RowActs {
-  /** Go to the cell that shows the run. */
+/** A row's actions. */
+export interface IRowActions {
+  /** Go to the cell that shows the run, or play its clip in the row. */
   open(id: string): void;
+  /** Show or hide the other takes of the run's request. */
+  toggleTakes(id: string): void;
   /** Open the run's menu at a button. */
   menu(id: string, button: HTMLElement): void;
 }
 
-/** What a row is made of, besides its entry. */
-export interface Shown {
-  readonly entry: Entry;
-  /** A picture's data URI, or null. */
+/** What a row shows. */
+export interface IRowContent {
+  readonly entry: IEntry;
+  /** The data URI of its poster, or null. */
   readonly poster: string | null;
-  /** Whether a cell shows the run, or is the one it was asked for in. */
-  readonly placed: boolean;
+  /** What is said about a run that no output shows; empty for others. */
+  readonly hint: string;
+  /** Whether a click plays its clip in the row. */
+  readonly playsHere: boolean;
+  readonly take: ITake;
+  /** Whether it is listed below a later take of its request. */
+  readonly isEarlier: boolean;
+  /** How many earlier takes can be listed below it. */
+  readonly earlier: number;
+  /** Whether they are. */
+  readonly expanded: boolean;
 }
 
-/** Say all that a row shows, so that it is made anew only where this has changed. */
-export function signature({ entry, poster, placed }: Shown): string {
+/** Return a key of all that a row shows; the row is rebuilt only if it changes. */
+export function signature({ entry, poster, ...more }: IRowContent): string {
   const { record, ...words } = entry;
-  return JSON.stringify([words, record.revision, poster?.length ?? 0, placed]);
+  return JSON.stringify([words, record.revision, poster?.length ?? 0, more]);
 }
 
-/** Make the list item of a run. */
-export function row({ entry, poster, placed }: Shown, acts: RowActs): HTMLLIElement {
+/** Create the list item of a run. */
+export function createRow(
+  shown: IRowContent,
+  acts: IRowActions
+): HTMLLIElement {
+  const { entry, poster, take } = shown;
   const item = document.createElement('li');
   item.className = 'hailuo-run';
+  item.classList.toggle('hailuo-mod-earlier', shown.isEarlier);
   item.dataset.run = entry.id;
   item.dataset.tone = entry.tone;
 
-  const open = document.createElement('button');
-  open.type = 'button';
-  open.className = 'hailuo-run-open';
-  open.tabIndex = -1;
+  const open = createButton('hailuo-run-open');
+  if (shown.playsHere) {
+    open.setAttribute('aria-expanded', 'false');
+  }
   open.addEventListener('click', () => acts.open(entry.id));
-  open.append(picture(poster), facts(entry, placed));
+  open.append(picture(poster, shown.playsHere), facts(shown));
 
-  const menu = document.createElement('button');
-  menu.type = 'button';
-  menu.className = 'hailuo-run-menu';
-  menu.tabIndex = -1;
+  const menu = createButton('hailuo-run-menu');
   menu.textContent = '⋯';
   menu.title = 'More actions';
-  menu.setAttribute('aria-label', `Actions for run: ${entry.prompt || entry.id}`);
+  const named = entry.name || entry.prompt || entry.id;
+  menu.setAttribute(
+    'aria-label',
+    `Actions for run: ${named}${shown.isEarlier ? ` (take ${take.number})` : ''}`
+  );
   menu.setAttribute('aria-haspopup', 'menu');
   menu.setAttribute('aria-expanded', 'false');
   menu.addEventListener('click', () => acts.menu(entry.id, menu));
 
   item.append(open, menu);
+  if (shown.earlier > 0) {
+    const takes = createButton('hailuo-run-takes');
+    const noun = shown.earlier === 1 ? 'take' : 'takes';
+    takes.textContent = `${shown.earlier} earlier ${noun}`;
+    takes.setAttribute('aria-expanded', `${shown.expanded}`);
+    takes.addEventListener('click', () => acts.toggleTakes(entry.id));
+    item.append(takes);
+  }
   return item;
 }
 
-function picture(poster: string | null): HTMLElement {
+function createButton(name: string): HTMLButtonElement {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.className = name;
+  made.tabIndex = -1;
+  return made;
+}
+
+function picture(poster: string | null, playsHere: boolean): HTMLElement {
   if (poster === null) {
-    const empty = document.createElement('span');
-    empty.className = 'hailuo-run-poster hailuo-mod-empty';
+    const empty = span(
+      'hailuo-run-poster hailuo-mod-empty',
+      playsHere ? '▶' : ''
+    );
     empty.setAttribute('aria-hidden', 'true');
     return empty;
   }
@@ -70,55 +107,56 @@ function picture(poster: string | null): HTMLElement {
   return image;
 }
 
-function facts(entry: Entry, placed: boolean): HTMLElement {
-  const all = part('hailuo-run-facts');
-  const head = part('hailuo-run-head');
-  head.append(part('hailuo-run-state', entry.state));
-  if (entry.begun !== null) {
+function facts({ entry, take, hint }: IRowContent): HTMLElement {
+  const all = span('hailuo-run-facts');
+  const head = span('hailuo-run-head');
+  if (entry.name) {
+    const name = span('hailuo-run-name', entry.name);
+    name.dir = 'auto';
+    head.append(name);
+  }
+  head.append(span('hailuo-run-state', entry.state));
+  if (take.of > 1) {
+    head.append(span('hailuo-run-take', `Take ${take.number} of ${take.of}`));
+  }
+  if (entry.startedAt !== null) {
     const time = document.createElement('time');
-    const begun = new Date(entry.begun);
+    const begun = new Date(entry.startedAt);
     time.dateTime = begun.toISOString();
-    time.textContent = moment(begun);
+    time.textContent = timeText(begun);
     time.title = begun.toLocaleString();
     head.append(time);
   }
-  const prompt = part('hailuo-run-prompt', entry.prompt || 'No prompt in the record');
+  const prompt = span(
+    'hailuo-run-prompt',
+    entry.prompt || 'No prompt in the record'
+  );
   prompt.dir = 'auto';
   prompt.title = entry.prompt;
-  all.append(head, prompt, part('hailuo-run-faint', entry.source));
+  all.append(head, prompt, span('hailuo-run-faint', entry.sourceText));
   if (entry.cost) {
-    all.append(part('hailuo-run-faint', entry.cost));
+    const cost = span('hailuo-run-faint', entry.cost);
+    cost.title = entry.costSource;
+    all.append(cost);
   }
   if (entry.rating !== null) {
-    const stars = part('hailuo-run-stars', starText(entry.rating));
+    const stars = span('hailuo-run-stars', starText(entry.rating));
     stars.setAttribute('role', 'img');
     stars.setAttribute('aria-label', `Rated ${entry.rating} of 5`);
     all.append(stars);
   }
   if (entry.tags.length > 0) {
-    const tags = part('hailuo-run-tags');
-    tags.append(...entry.tags.map(tag => part('hailuo-run-tag', tag)));
+    const tags = span('hailuo-run-tags');
+    tags.append(...entry.tags.map(tag => span('hailuo-run-tag', tag)));
     all.append(tags);
   }
-  if (!placed) {
-    all.append(part('hailuo-run-faint', 'Its cell is gone'));
+  if (hint) {
+    all.append(span('hailuo-run-faint', hint));
   }
   return all;
 }
 
-/** A date only where it is not today's, and a year only where it is not this one. */
-function moment(at: Date): string {
-  const now = new Date();
-  // As the outputs give it, and as it sorts.
-  const clock = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  if (at.toDateString() === now.toDateString()) {
-    return clock;
-  }
-  const year = at.getFullYear() === now.getFullYear() ? undefined : 'numeric';
-  return `${at.toLocaleDateString([], { day: 'numeric', month: 'short', year })}, ${clock}`;
-}
-
-function part(name: string, text = ''): HTMLElement {
+function span(name: string, text = ''): HTMLElement {
   const made = document.createElement('span');
   made.className = name;
   made.textContent = text;

@@ -1,1 +1,1 @@
-"""The commands of ``%hailuo``: a list that imports nothing, and a module for each group of them."""
+"""The commands of ``%hailuo``: a registry that imports nothing, and a module for each group of commands."""

@@ -1,128 +1,153 @@
-"""``%hailuo rate``, ``tag``, ``note`` and ``rerun``: what a person thinks of a run, and doing it again."""
+"""``%hailuo rate``, ``tag``, ``note`` and ``rerun``."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hailuo_jupyter.engine.annotate import BEST
+from hailuo_jupyter.engine import process
+from hailuo_jupyter.engine.annotations import BEST
+from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NOTHING_SENT, OptionError
-from hailuo_jupyter.kernel import annotate, origin
-from hailuo_jupyter.kernel.cell_options import CELL_OPTIONS, wish_of
-from hailuo_jupyter.kernel.commands.naming import run_of
-from hailuo_jupyter.kernel.commands.saying import say
-from hailuo_jupyter.kernel.options import Line, Option, Takes, help_text
-from hailuo_jupyter.kernel.words import harmless, shortened
+from hailuo_jupyter.formatting import escape_control, shorten
+from hailuo_jupyter.kernel import comm, consent
+from hailuo_jupyter.kernel.cell_source import CELL_OPTIONS, options_from, prompt_of
+from hailuo_jupyter.kernel.commands.echo import echo
+from hailuo_jupyter.kernel.commands.resolve_run import resolve_run
+from hailuo_jupyter.kernel.magic_args import Option, OptionLine, Takes
+from hailuo_jupyter.kernel.prompt import fill
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.kernel.rerun import RerunPlan
 
 _OTHER_HELP = {
-    "count": "reruns wanted in this notebook; only what is missing is bought",
-    "new": "buy, even where this notebook has made this rerun already",
+    "count": "total reruns wanted in this notebook; existing ones count",
+    "new": "generate again even if this notebook already has this rerun",
 }
 
-RERUN_USAGE = """%hailuo rerun RUN [options]
-asks again for what a run asked for, with the changes that the options name: the same as %%hailuo's"""
-
 RERUN_OPTIONS = (
-    Option("prompt", Takes.VALUE, "another prompt, with {variables} filled in", "TEXT"),
-    Option("optimizer", Takes.NOTHING, "let the provider rewrite the prompt, as by default"),
-    *(
-        Option(
-            each.name, each.takes, _OTHER_HELP.get(each.name, each.help), each.metavar, each.choices
-        )
-        for each in CELL_OPTIONS
+    Option("prompt", Takes.VALUE, "new prompt, with {variables} filled in", "TEXT"),
+    Option(
+        "optimizer",
+        Takes.NOTHING,
+        "let the provider rewrite the prompt (default)",
+        key="prompt_optimizer",
     ),
+    *(replace(each, help=_OTHER_HELP.get(each.name, each.help)) for each in CELL_OPTIONS),
 )
 
-#: In place of a rating: that it be taken away.
+#: Values that remove a rating.
 _NONE = "none"
 
 OPTIONS = {
-    "rate": (Option("clear", Takes.NOTHING, "take the rating away"),),
-    "tag": (Option("remove", Takes.NOTHING, "take the tags away"),),
-    "note": (Option("clear", Takes.NOTHING, "take the note away"),),
+    "rate": (Option("clear", Takes.NOTHING, "remove the rating"),),
+    "tag": (Option("remove", Takes.NOTHING, "remove the tags"),),
+    "note": (Option("clear", Takes.NOTHING, "remove the note"),),
     "rerun": RERUN_OPTIONS,
 }
 
 
-def _rate(read: Line, ip: Any) -> None:
-    given = read.words[1:]
-    if read.flag("clear") == bool(given):
+def _run(word: str, ip: Any) -> Run:
+    # A kernel that has not shown a run yet has sent the front end none.
+    comm.follow(process.get_engine())
+    return resolve_run(word, ip, strict=True)
+
+
+def _rate(read: OptionLine, ip: Any) -> None:
+    words = read.words[1:]
+    if read.flag("clear") == bool(words):
         raise _written("rate RUN N, with N from 0 to 5; or: %hailuo rate RUN none")
-    run = run_of(read.words[0], ip)
-    if not given or given[0].lower() == _NONE:
-        annotate.rate(run.run_id, None)
-        say(f"Run {run.run_id} has no rating any more.")
+    run = _run(read.words[0], ip)
+    if not words or words[0].lower() == _NONE:
+        run.rate(None)
+        echo(f"Rating removed from run {run.run_id}.")
         return
-    (text,) = given
+    (text,) = words
     if not (text.isascii() and text.isdecimal()):
         raise OptionError(
-            f"A rating is a whole number from 0 to {BEST}, or none, and not {text!a:.40}.",
+            f"A rating must be a whole number from 0 to {BEST}, or none (got {text!a:.40}).",
             money="Nothing was changed.",
         )
-    annotate.rate(run.run_id, int(text))
-    say(f"Run {run.run_id} is rated {int(text)} of {BEST}.")
+    run.rate(int(text))
+    echo(f"Rated run {run.run_id} {int(text)}/{BEST}.")
 
 
-def _tag(read: Line, ip: Any) -> None:
-    run, tags = run_of(read.words[0], ip), read.words[1:]
+def _tag(read: OptionLine, ip: Any) -> None:
+    run, tags = _run(read.words[0], ip), read.words[1:]
     if read.flag("remove"):
-        annotate.tag(run.run_id, remove=tags)
+        run.untag(*tags)
     else:
-        annotate.tag(run.run_id, tags)
-    kept = harmless(", ".join(run.record.tags))
-    say(f"Run {run.run_id} has the tags: {kept}." if kept else f"Run {run.run_id} has no tags.")
+        run.tag(*tags)
+    kept = escape_control(", ".join(run.record.tags))
+    echo(f"Tags of run {run.run_id}: {kept}." if kept else f"Run {run.run_id} has no tags.")
 
 
-def _note(read: Line, ip: Any) -> None:
+def _note(read: OptionLine, ip: Any) -> None:
     text = " ".join(read.words[1:])
     if read.flag("clear") == bool(text.strip()):
         raise _written("note RUN TEXT; or: %hailuo note RUN --clear")
-    run = run_of(read.words[0], ip)
-    annotate.note(run.run_id, text or None)
+    run = _run(read.words[0], ip)
+    run.note(text or None)
     note = run.record.note
-    said = "has no note any more." if note is None else f"has the note: {shortened(note, 80)}"
-    say(harmless(f"Run {run.run_id} {said}"))
+    message = "has no note now." if note is None else f"has the note: {shorten(note, 80)}"
+    echo(escape_control(f"Run {run.run_id} {message}"))
 
 
-def _rerun(read: Line, ip: Any) -> None:
-    from hailuo_jupyter.kernel import magics, rerun
+def _rerun(read: OptionLine, ip: Any) -> None:
+    from hailuo_jupyter.kernel import generate, rerun
+    from hailuo_jupyter.settings import Hailuo
 
-    if read.flag("help"):
-        say(help_text(RERUN_USAGE, RERUN_OPTIONS))
+    began, agreed = time.monotonic(), consent.agreed_quote(ip)
+    plan = planned(read, ip, new=agreed is not None)
+    if read.flag("dry-run"):
+        generate.dry_run(plan.submission, plan.remark)
         return
+    if lines := rerun.preview(plan):
+        echo(*lines)
+    if agreed is not None:
+        agreed.check(plan.submission)
+    generate.submit(plan.submission, began, plan.remark).show(
+        ip, wait=read.flag("wait"), embed=read.flag("embed") or Hailuo.instance().embed
+    )
+
+
+def planned(read: OptionLine, ip: Any, *, new: bool = False) -> RerunPlan:
+    """Return the rerun for a command; nothing is sent.
+
+    Parameters
+    ----------
+    read
+        What follows ``%hailuo rerun``.
+    ip
+        The shell.
+    new
+        Buy even if the notebook has made this rerun already.
+
+    Raises
+    ------
+    HailuoError
+        If it is invalid, or the run or one of its frames is missing.
+    """
+    from hailuo_jupyter.kernel import rerun
+
     if not read.words:
         raise _written("rerun RUN [options]; --help lists them")
-    began = time.monotonic()
-    run, prompt = run_of(read.words[0], ip), read.text("prompt")
+    run, prompt = resolve_run(read.words[0], ip, strict=True), read.text("prompt")
     if read.flag("optimizer") and read.flag("no-optimizer"):
-        raise OptionError("--optimizer and --no-optimizer exclude each other.", money=NOTHING_SENT)
-    # The record's own prompt is no text to be filled in: its braces are just braces.
-    wish = wish_of(read, "" if prompt is None else prompt, ip.user_ns)
-    keep = {
-        "prompt": prompt is None,
-        "prompt_optimizer": not (read.flag("optimizer") or read.flag("no-optimizer")),
-        "image": read.text("image") is None,
-        "last_image": read.text("last-frame") is None,
-    }
-    wish = replace(wish, new=wish.new or origin.new_take(ip))
-    again = rerun.plan(run, wish, keep=[name for name, same in keep.items() if same])
-    if read.flag("dry-run"):
-        from hailuo_jupyter.kernel import dry_run
-
-        dry_run.show(again.wish, again.settings)
-        return
-    if told := rerun.beforehand(again):
-        say(*told)
-    magics.place(again.wish, again.settings, read, ip, began)
+        raise OptionError("--optimizer and --no-optimizer can't be combined.", money=NOTHING_SENT)
+    # The record's own prompt is literal: its braces are not variables.
+    text = None if prompt is None else fill(prompt_of(prompt), ip.user_ns)
+    plan = rerun.plan(run, text, options_from(read, RERUN_OPTIONS, ip.user_ns))
+    return replace(plan, submission=replace(plan.submission, new=True)) if new else plan
 
 
 def _written(how: str) -> OptionError:
-    return OptionError(f"It is written: %hailuo {how}.", money="Nothing was changed.")
+    return OptionError(f"Usage: %hailuo {how}.", money="Nothing was changed.")
 
 
-DO: dict[str, Callable[[Line, Any], None]] = {
+DO: dict[str, Callable[[OptionLine, Any], None]] = {
     "rate": _rate,
     "tag": _tag,
     "note": _note,

@@ -1,4 +1,4 @@
-"""From the line after ``%hailuo`` to the function that does it."""
+"""Parse the line after ``%hailuo`` and call the command's function."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from importlib import import_module
 from typing import Any
 
 from hailuo_jupyter.errors import NOTHING_SENT, OptionError
-from hailuo_jupyter.kernel import options
-from hailuo_jupyter.kernel.commands.listing import COMMANDS
-from hailuo_jupyter.kernel.commands.running import going_on
-from hailuo_jupyter.kernel.commands.saying import say
+from hailuo_jupyter.kernel.commands.control import active_runs
+from hailuo_jupyter.kernel.commands.echo import echo
+from hailuo_jupyter.kernel.commands.registry import COMMANDS, GROUPS, Command, options_of
+from hailuo_jupyter.kernel.magic_args import (
+    HELP,
+    Option,
+    asks_for_help,
+    help_text,
+    parse_line,
+    split,
+    unknown,
+)
 
 
 def run(line: str, ip: Any) -> None:
-    """Do one command.
+    """Run one command.
 
     Parameters
     ----------
@@ -25,36 +33,43 @@ def run(line: str, ip: Any) -> None:
     Raises
     ------
     HailuoError
-        If there is no such command, or it cannot be done.
+        If the command does not exist, or fails.
     """
-    words = options.words_of(line)
-    if not words or words[0] in {"--help", "help"}:
+    words = split(line)
+    if not words or words[0] in {"--help", "-h", "help"}:
         _overview()
         return
     name, *rest = words
     if name not in COMMANDS:
-        raise options.unknown(name, list(COMMANDS))
-    command = COMMANDS[name]
+        raise unknown(name, list(COMMANDS))
+    command, options = COMMANDS[name], options_of(name)
+    if asks_for_help(rest):
+        echo(_help(name, command, options))
+        return
     home = import_module(f"hailuo_jupyter.kernel.commands.{command.home}")
-    read = options.read(rest, home.OPTIONS.get(name, ()))
-    given = len(read.words)
-    if given < command.least or (command.most is not None and given > command.most):
+    read = parse_line(rest, options)
+    word_count = len(read.words)
+    if word_count < command.least or (command.most is not None and word_count > command.most):
         raise OptionError(
-            f"It is written: %hailuo {name} {command.words}".rstrip() + ".",
+            f"Usage: %hailuo {name} {command.words}".rstrip(),
             money=NOTHING_SENT,
         )
     home.DO[name](read, ip)
 
 
+def _help(name: str, command: Command, options: tuple[Option, ...]) -> str:
+    own = "[options]" if options != (HELP,) else ""
+    usage = " ".join(filter(None, ("%hailuo", name, command.words, own)))
+    return help_text(f"{usage}\n{command.help}", options)
+
+
 def _overview() -> None:
-    width = max(len(f"{name} {each.words}") for name, each in COMMANDS.items()) + 1
-    say(
-        "%%hailuo [options] with a prompt below makes a clip; %%hailuo --help lists the options.",
-        "",
-        *(
-            f"  %hailuo {name + ' ' + each.words:<{width}} {each.help}"
-            for name, each in COMMANDS.items()
-        ),
-        "",
-        *going_on(),
-    )
+    width = max(len(f"{name} {each.words}") for name, each in COMMANDS.items())
+    lines = [*active_runs(), "", "%%hailuo [options], with a prompt below: generate a clip"]
+    lines += ["%%hailuo --help, or %hailuo COMMAND --help: options"]
+    for group, commands in GROUPS.items():
+        lines += ["", group]
+        for name, each in commands.items():
+            hint = f" ({each.hint})" if each.hint else ""
+            lines.append(f"  %hailuo {f'{name} {each.words}':<{width}}  {each.help}{hint}")
+    echo(*lines)

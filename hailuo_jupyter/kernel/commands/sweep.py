@@ -9,55 +9,56 @@ from typing import Any
 from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.errors import HailuoError, OptionError, RunNotFound
-from hailuo_jupyter.kernel import origin
-from hailuo_jupyter.kernel.commands.saying import say
-from hailuo_jupyter.kernel.options import Line, Option
+from hailuo_jupyter.formatting import count
+from hailuo_jupyter.kernel import context
+from hailuo_jupyter.kernel.commands.echo import echo
+from hailuo_jupyter.kernel.display.clip_delivery import OutputPlace
+from hailuo_jupyter.kernel.magic_args import Option, OptionLine
 from hailuo_jupyter.kernel.prompt import value_of
-from hailuo_jupyter.kernel.sweep import standing
-from hailuo_jupyter.kernel.sweep.sweep import Sweep, known, of_row
-from hailuo_jupyter.kernel.sweep.views import drawn
-from hailuo_jupyter.runlog.sweeps import SweepRow
+from hailuo_jupyter.kernel.sweep import Sweep, known, lookup, of_row
+from hailuo_jupyter.kernel.sweep.sheet_views import render
+from hailuo_jupyter.runlog.queries import SweepRow
 
 OPTIONS: dict[str, tuple[Option, ...]] = {}
 
 
 def _sweep_of(word: str, ip: Any) -> Sweep | SweepRow:
-    """Find the sweep that a word names: a variable that holds it, its id, or a part of that.
+    """Find the sweep named by an argument: by a variable, its id, or a part of the id.
 
     Raises
     ------
     RunNotFound
-        If there is none.
+        If it does not exist.
     """
     held = value_of(word, ip.user_ns) if word.startswith("{") else ip.user_ns.get(word)
     if isinstance(held, Sweep):
         return held
-    engine = process.engine()
-    row = standing.find(engine, word)
+    engine = process.get_engine()
+    row = lookup.find(engine, word)
     here = known(row.sweep)
     return here if here is not None and here.engine is engine else row
 
 
-def _sweep(read: Line, ip: Any) -> None:
+def _sweep(read: OptionLine, ip: Any) -> None:
     if not read.words:
-        say(*_list(process.engine()))
+        echo(*_list(process.get_engine()))
         return
     found = _sweep_of(read.words[0], ip)
     if isinstance(found, Sweep):
         found.show()
         return
-    engine = process.engine()
-    sheet = standing.at_rest(engine, found)
+    engine = process.get_engine()
+    sheet = lookup.stored_sheet(engine, found)
     waiting = [run_id for run_id in sheet.runs if engine.row(run_id).owner is None]
-    if engine.resume(waiting):  # watching costs nothing
+    if engine.resume(waiting):  # polling is free
         of_row(found).show()
         return
-    _display(drawn(engine, sheet, origin.notebook().folder), ip)
+    _display(render(engine, sheet, OutputPlace.here().base), ip)
 
 
 def _display(data: dict[str, Any], ip: Any) -> None:
     if not hasattr(ip, "kernel"):
-        say(data["text/plain"])
+        echo(data["text/plain"])
         return
     from IPython.display import display
 
@@ -65,14 +66,14 @@ def _display(data: dict[str, Any], ip: Any) -> None:
 
 
 def _list(engine: Engine) -> list[str]:
-    here = origin.notebook().id
+    here = context.notebook().id
     rows = [row for log in engine.logs() for row in log.recent_sweeps(here)]
     if not rows:
         return ["This notebook has no sweeps."]
     found = []
     for row in sorted(rows, key=lambda each: each.created, reverse=True):
         try:
-            sheet = standing.at_rest(engine, row)
+            sheet = lookup.stored_sheet(engine, row)
         except HailuoError as error:
             found.append(f"  {row.sweep}  {error}")
             continue
@@ -80,47 +81,47 @@ def _list(engine: Engine) -> list[str]:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created))
         axes = " by ".join(f"{name} ({len(values)})" for name, values in sheet.axes)
         rest = f", {waits} not sent" if waits else ""
-        found.append(f"  {row.sweep}  {when}  {axes}: {len(sheet.runs)} run(s){rest}")
-    return ["Sweeps of this notebook, the newest first:", *found]
+        found.append(f"  {row.sweep}  {when}  {axes}: {count(len(sheet.runs), 'run')}{rest}")
+    return ["Sweeps of this notebook, newest first:", *found]
 
 
-def _stop(read: Line, ip: Any) -> None:
+def _stop(read: OptionLine, ip: Any) -> None:
     found = _sweep_of(read.words[0], ip)
     if isinstance(found, Sweep):
         found.stop()
         name = found.sweep_id
     else:
-        for log in process.engine().logs():
+        for log in process.get_engine().logs():
             log.stop_sweep(found.sweep)
         name = found.sweep
-    say(f"Nothing more of {name} is sent. What is bought is fetched.")
+    echo(f"Stopped {name}. Clips already submitted will still download.")
 
 
 def resume(word: str, ip: Any) -> None:
-    """Send what a sweep lacks.
+    """Send the missing runs of a sweep.
 
     Parameters
     ----------
     word
-        Names it.
+        The argument that names it.
     ip
         The shell.
 
     Raises
     ------
     OptionError
-        If it names a run.
+        If the argument names a run.
     HailuoError
-        Whatever stands in the way; nothing was sent then.
+        For any problem; nothing was sent then.
     """
     began = time.monotonic()
     try:
         found = _sweep_of(word, ip)
     except RunNotFound:
-        if any(log.fitting(word) for log in process.engine().logs()):
+        if any(log.fitting(word) for log in process.get_engine().logs()):
             raise OptionError(
                 f"{word} is a run, not a sweep.",
-                todo="'%hailuo resume' alone watches and fetches every run.",
+                todo="Use '%hailuo resume' without an id to resume all runs.",
             ) from None
         raise
     sweep = found if isinstance(found, Sweep) else of_row(found)
@@ -128,15 +129,15 @@ def resume(word: str, ip: Any) -> None:
     sweep.resume()
     plan = sweep.plan
     if before:
-        say(f"{sweep.sweep_id} is being sent already.")
-    elif plan.lacking:
-        say(f"{sweep.sweep_id} goes on.")
+        echo(f"{sweep.sweep_id} is already being submitted.")
+    elif plan.missing:
+        echo(f"Resumed {sweep.sweep_id}.")
     else:
-        say(f"{sweep.sweep_id} lacks nothing; nothing was sent.")
+        echo(f"{sweep.sweep_id} is already complete; nothing was sent.")
     error = sweep.answered(began)
     sweep.show()
     if error is not None:
         raise error
 
 
-DO: dict[str, Callable[[Line, Any], None]] = {"sweep": _sweep, "stop": _stop}
+DO: dict[str, Callable[[OptionLine, Any], None]] = {"sweep": _sweep, "stop": _stop}

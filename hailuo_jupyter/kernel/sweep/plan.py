@@ -1,53 +1,55 @@
-"""What a sweep would send, what that costs and how long it takes; nothing is sent by it."""
+"""Plan a sweep: what it would send, the cost and the duration. Nothing is sent."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
 import json
+import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.engine import Engine
-from hailuo_jupyter.engine.forecast import forecast
-from hailuo_jupyter.engine.order import Order
-from hailuo_jupyter.engine.sweep import Part
+from hailuo_jupyter.engine.eta import forecast
+from hailuo_jupyter.engine.submission import Submission
+from hailuo_jupyter.engine.sweep_runner import SweepItem
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, NotBought, OptionError
-from hailuo_jupyter.kernel import generate, origin
-from hailuo_jupyter.kernel.generate import Wish
-from hailuo_jupyter.kernel.sweep.grid import Grid, wish_at
-from hailuo_jupyter.kernel.sweep.total import Total, total
-from hailuo_jupyter.kernel.words import harmless
-from hailuo_jupyter.offer import Price
+from hailuo_jupyter.formatting import count, dollars, escape_control, price_source
+from hailuo_jupyter.kernel import context, generate, host_secrets
+from hailuo_jupyter.kernel.generate_options import GenerateOptions
+from hailuo_jupyter.kernel.sweep.grid import Grid, request_at
+from hailuo_jupyter.record import Record
 from hailuo_jupyter.runlog import RunLog
 from hailuo_jupyter.settings import Hailuo
+from hailuo_jupyter.states import State
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The shape of a sweep: its axes in words, and the place of each point.
+    """The shape of a sweep: its axes in words, and the position of each point.
 
     Parameters
     ----------
     axes
-        Name and values of each, as they are shown.
+        Name and values of each, for display.
     places
-        For each point its place on each axis, from 0.
+        For each point its position on each axis, from 0.
     """
 
     axes: tuple[tuple[str, tuple[str, ...]], ...]
     places: tuple[tuple[int, ...], ...]
 
     def named(self, position: int) -> list[tuple[str, str]]:
-        """Give the values of a point by their axes."""
+        """Return the values of a point by their axes."""
         return [
-            (name, values[at])
-            for (name, values), at in zip(self.axes, self.places[position], strict=True)
+            (name, values[index])
+            for (name, values), index in zip(self.axes, self.places[position], strict=True)
         ]
 
 
@@ -60,27 +62,26 @@ class Plan:
     sweep
         Its id.
     shape
-        Axes and places.
+        Axes and positions.
     parts
-        A part for each place, each with how many runs it lacks.
+        A part for each point, with the number of missing runs.
     count
-        Runs wanted at each place.
+        Runs at each point.
     new
-        Buy them all, even where the notebook has them.
+        Buy them all, even if the notebook has them.
     output
-        The output folder as the person named it.
+        The output folder that the person set, relative to the notebook's folder.
     digest
         Equal for equal plans.
     parallel
-        Most runs under way at once at a provider.
+        Maximum active runs at a provider.
     remark
-        What has to be said aloud: about the choice of provider, and about runs of other notebooks
-        that serve.
+        A remark about the choice of provider, and about reused runs of other notebooks.
     """
 
     sweep: str
     shape: Shape
-    parts: tuple[Part, ...]
+    parts: tuple[SweepItem, ...]
     count: int
     new: bool
     output: str | None
@@ -89,161 +90,244 @@ class Plan:
     remark: str = ""
 
     @property
-    def lacking(self) -> int:
-        """How many runs it would send."""
+    def missing(self) -> int:
+        """Number of runs that it would send."""
         return sum(part.left for part in self.parts)
 
     @property
-    def there(self) -> int:
-        """How many of those wanted are in the notebook already, or stand in the way."""
-        return self.count * len(self.parts) - self.lacking
+    def existing(self) -> int:
+        """Number of runs that the notebook already has, or that block a purchase."""
+        return self.count * len(self.parts) - self.missing
 
     @property
-    def total(self) -> Total:
-        """What that costs."""
-        lacking = ((price_of(part.order), part.left) for part in self.parts if part.left)
-        return total((price.low, price.high, price.kind, left) for price, left in lacking)
+    def total(self) -> Cost:
+        """The cost of the runs that it would send."""
+        missing = ((part.submission.price, part.left) for part in self.parts if part.left)
+        return total_cost((price.low, price.high, price.kind, left) for price, left in missing)
 
     def seconds(self, engine: Engine) -> float:
-        """Give how long it may take until the last clip is there."""
+        """Return how long it may take until the last clip is downloaded."""
         return duration(engine, self.parts, self.parallel)
 
-    def asks(self, settings: Hailuo) -> bool:
-        """Tell whether the person has to agree to it first."""
+    def needs_confirmation(self, settings: Hailuo) -> bool:
+        """Return whether it needs confirmation."""
         cost = self.total
         return bool(
-            self.lacking > settings.sweep_confirm_runs
+            self.missing > settings.sweep_confirm_runs
             or cost.unknown
             or cost.high > settings.sweep_confirm_usd + 1e-9
         )
 
-    def sends(self) -> str:
-        """Say what sending it means: ``Send 8 runs for about 2.32 to 3.10 USD (inferred)``."""
-        return f"{runs(self.lacking)} for {self.total.words}"
+    def to_submit(self) -> str:
+        """Return what would be submitted: ``8 clips for $2.32–3.10 (estimate)``."""
+        return f"{count(self.missing, 'clip')} for {self.total.words}"
 
 
-def runs(count: int) -> str:
-    """Say how many runs."""
-    return "1 run" if count == 1 else f"{count} runs"
-
-
-def price_of(order: Order) -> Price:
-    """Give what a clip of an order costs."""
-    return order.provider.price(order.request.options)
-
-
-def duration(engine: Engine, parts: Sequence[Part], parallel: int) -> float:
-    """Give the seconds that the runs left take, so many at once, by how long such runs usually take."""
+def duration(engine: Engine, parts: Sequence[SweepItem], parallel: int) -> float:
+    """Return the estimated seconds for the remaining runs, with this many active at once."""
     lanes: dict[str, list[float]] = {}
     for part in parts:
         for _ in range(part.left):
             lane = lanes.setdefault(part.provider, [0.0] * parallel)
-            heapq.heapreplace(lane, lane[0] + median(engine, part.order))
+            heapq.heapreplace(lane, lane[0] + median(engine, part.submission))
     return max((max(lane) for lane in lanes.values()), default=0.0)
 
 
-def median(engine: Engine, order: Order) -> float:
-    """Give the seconds that half of such runs take at most."""
-    prior = order.provider.expected(order.request.options)
-    seen = log_for(engine, order.provider.name == "demo").durations(order.request.kind)
+def median(engine: Engine, submission: Submission) -> float:
+    """Return the median duration of such runs, in seconds."""
+    request, provider = submission.request, submission.provider
+    prior = provider.expected(request.options)
+    seen = log_for(engine, provider.name == "demo").durations(request.kind)
     return forecast(prior.median_s, prior.sigma, seen).median_s
 
 
 def log_for(engine: Engine, demo: bool) -> RunLog:
-    """Give the log that holds runs of the demo, or else those of the other providers."""
+    """Return the log for runs of the demo, or for those of the other providers."""
     logs = engine.logs()
     return logs[-1] if demo else logs[0]
 
 
 def make(
-    grid: Grid, common: Wish, prompt: str, namespace: Mapping[str, Any], settings: Hailuo
+    grid: Grid, common: GenerateOptions, prompt: str, namespace: Mapping[str, Any], settings: Hailuo
 ) -> Plan:
-    """Check every request of a grid, and find out what the notebook has of it already.
+    """Check every request of a grid, and look up which runs the notebook already has.
 
     Parameters
     ----------
     grid
-        What varies.
+        The grid.
     common
-        What all requests share.
+        The options that all requests share.
     prompt
         The text with its fields.
     namespace
         The notebook's variables.
     settings
-        In force for it.
+        The settings for it.
 
     Raises
     ------
     HailuoError
-        Whatever is wrong with any of them; it says where.
+        For any problem with one of them; the message says where.
     """
-    engine, remark = process.engine(), ""
+    engine, remark = process.get_engine(), ""
     if not all("provider" in point.values for point in grid.points):
-        folder = origin.notebook().folder
-        chosen, remark = generate.choose_provider(settings, common.provider, folder)
-        common = replace(common, provider=chosen.name)
-    orders: list[Order] = []
+        folder = context.notebook().folder
+        chosen, remark = generate.choose_provider(
+            settings, common.get("provider"), folder, common.get("model")
+        )
+        common = {**common, "provider": chosen.name}
+    submissions: list[Submission] = []
     where: dict[str, str] = {}
     for point in grid.points:
         try:
-            order, _ = generate.order_of(
-                wish_at(point, common, prompt, namespace), settings=settings
-            )
+            text, options = request_at(point, common, prompt, namespace)
+            submission, _ = generate.submission_from(text, options, settings=settings)
         except HailuoError as error:
             raise type(error)(
-                f"At {point.words()}: {error.what}", money=error.money, todo=error.todo
+                f"{point.where or f'At {point.words()}'}: {error.what}",
+                money=error.money,
+                todo=error.todo,
             ) from error
-        print_of = order.request.fingerprint
-        if print_of in where:
+        fingerprint = submission.request.fingerprint
+        if fingerprint in where:
             raise OptionError(
-                f"{where[print_of]} and {point.words()} ask for the same clip.",
+                f"{where[fingerprint]} and {point.words()} ask for the same clip.",
                 money=NOTHING_SENT,
-                todo="Leave one out; --count asks for several clips of each.",
+                todo="Remove one, or use --count for several clips of each.",
             )
-        where[print_of] = point.words()
-        orders.append(order)
+        where[fingerprint] = point.words()
+        submissions.append(replace(submission, position=point.position))
     axes = tuple((axis.name, axis.labels) for axis in grid.axes)
     shape = Shape(axes, tuple(point.at for point in grid.points))
-    digest = _digest(orders, shape, common.count, common.new)
-    output = None if common.output is None else str(common.output)
-    sweep = _id(engine, orders, digest, new=common.new)
-    parts = tuple(Part(replace(order, sweep=sweep, yes=True)) for order in orders)
+    first = submissions[0]
+    digest = _digest(submissions, shape)
+    output = None if common.get("output") is None else _from_notebook(first.folder)
+    sweep = _id(engine, submissions, digest)
+    parts = tuple(SweepItem(replace(each, sweep=sweep, yes=True)) for each in submissions)
+    for provider in {each.provider.name: each.provider for each in submissions}.values():
+        host_secrets.look([provider], first.key_folder)
     for part in parts:
-        look(engine, part)
+        preflight(engine, part)
     return Plan(
-        sweep, shape, parts, common.count, common.new, output, digest,
+        sweep, shape, parts, first.count, first.new, output, digest,
         settings.sweep_parallel, "\n".join(filter(None, (remark, _found(parts)))),
     )  # fmt: skip
 
 
-def look(engine: Engine, part: Part) -> None:
-    """Find out how many runs a part lacks; what stands in its way is its problem."""
+def _from_notebook(folder: Path) -> str:
+    """Return the path relative to the notebook's folder, valid even after both were moved."""
+    try:
+        return os.path.relpath(folder, context.notebook().folder.resolve())
+    except ValueError:  # on another drive
+        return str(folder)
+
+
+def preflight(engine: Engine, part: SweepItem) -> None:
+    """Determine how many runs a part lacks; whatever blocks it becomes its problem."""
     part.problem, part.left = None, 0
     try:
-        part.order, part.left = engine.look_for(part.order)
+        reusable = engine.find_reusable(part.submission)
+        part.submission, part.left = reusable.submission, reusable.missing
     except NotBought as error:
         part.problem = error
 
 
-def _found(parts: Sequence[Part]) -> str:
-    """Say where runs come from whose notebook went by another id."""
-    said = [each for part in parts for each in part.order.found.values()]
-    more = f" So is it with {len(said) - 1} more." if len(said) > 1 else ""
-    return harmless(said[0]) + more if said else ""
+def _found(parts: Sequence[SweepItem]) -> str:
+    """Return a remark on the origin of runs whose notebook had another id."""
+    remarks = [each for part in parts for each in part.submission.remarks.values()]
+    more = f" Same for {len(remarks) - 1} more." if len(remarks) > 1 else ""
+    return escape_control(remarks[0]) + more if remarks else ""
 
 
-def _digest(orders: Sequence[Order], shape: Shape, count: int, new: bool) -> str:
-    prints = [order.request.fingerprint for order in orders]
-    text = json.dumps([prints, shape.axes, shape.places, count, new])
+def _digest(submissions: Sequence[Submission], shape: Shape) -> str:
+    prints = [each.request.fingerprint for each in submissions]
+    first = submissions[0]
+    text = json.dumps([prints, shape.axes, shape.places, first.count, first.new])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _id(engine: Engine, orders: Sequence[Order], digest: str, *, new: bool) -> str:
-    """Give the id of the same sweep that this notebook has already, or a new one."""
-    if not new:
-        log = log_for(engine, all(order.provider.name == "demo" for order in orders))
-        found = log.latest_sweep(orders[0].origin.notebook_id, digest)
+def _id(engine: Engine, submissions: Sequence[Submission], digest: str) -> str:
+    """Return the id of the same sweep in this notebook, or a new id."""
+    first = submissions[0]
+    if not first.new:
+        log = log_for(engine, all(each.provider.name == "demo" for each in submissions))
+        found = log.latest_sweep(first.origin.notebook_id, digest)
         if found is not None:
             return found.sweep
     return "sweep-" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+#: States in which nothing was bought, unless the provider reports a charge.
+_NOT_BOUGHT = frozenset({State.PREPARED, State.UPLOADING, State.REJECTED, State.FAILED})
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of a number of clips.
+
+    Parameters
+    ----------
+    low, high
+        USD, of those whose price is known.
+    unknown, free
+        How many have an unknown price, and how many are free.
+    kinds
+        Origins of the other prices.
+    """
+
+    low: float
+    high: float
+    unknown: int
+    free: int
+    kinds: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """The total in words, with the origin of the prices."""
+        parts = []
+        if self.kinds:
+            kinds = " and ".join(dict.fromkeys(map(price_source, self.kinds)))
+            parts.append(f"{dollars(self.low, self.high)} ({kinds})")
+        if self.unknown:
+            parts.append(f"{self.unknown} at an unknown price")
+        if self.free:
+            parts.append("free (demo)" if not parts else f"{self.free} free (demo)")
+        return ", ".join(parts) or "nothing"
+
+
+def total_cost(prices: Iterable[tuple[float | None, float | None, str, int]]) -> Cost:
+    """Add prices up.
+
+    Parameters
+    ----------
+    prices
+        Lower bound, upper bound, origin, and how many clips have it.
+    """
+    low_sum = high_sum = 0.0
+    unknown = free = 0
+    kinds: dict[str, None] = {}
+    for low, high, kind, clips in prices:
+        if kind == "free":
+            free += clips
+        elif high is None:
+            unknown += clips
+        else:
+            low_sum += (high if low is None else low) * clips
+            high_sum += high * clips
+            kinds[kind] = None
+    return Cost(low_sum, high_sum, unknown, free, tuple(kinds))
+
+
+def spent(records: Iterable[Record]) -> str:
+    """Return the cost of runs so far: charges if known, else estimates; empty for nothing."""
+    charged, known = 0.0, 0
+    prices: list[tuple[float | None, float | None, str, int]] = []
+    for record in records:
+        cost = record.cost
+        if cost.actual is not None and cost.kind != "free":  # the simulator charges, too
+            charged, known = charged + cost.actual, known + 1
+        elif record.state not in _NOT_BOUGHT:
+            prices.append((cost.estimate_low, cost.estimate_high, cost.kind, 1))
+    parts = [f"{dollars(charged)} charged"] if known else []
+    return " and ".join([*parts, *([total_cost(prices).words] if prices else [])])

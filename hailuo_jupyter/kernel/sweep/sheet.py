@@ -1,7 +1,7 @@
 """The contact sheet of a sweep: its runs in the shape of its grid, as one static bundle.
 
-Rows are the first axis, columns the last; the axes between make groups of rows. All that a sheet
-needs beside its records stands in the output, so that it can be drawn again from a file.
+Rows are the first axis, columns the last; the axes between form groups of rows. Everything that a sheet
+needs besides its records is in the output, so that it can be rendered again from a file.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from hailuo_jupyter.kernel.bundle import MIME, line, templates
-from hailuo_jupyter.kernel.sweep.total import spent
-from hailuo_jupyter.kernel.view import RunView
-from hailuo_jupyter.kernel.words import harmless, shortened, span
+from hailuo_jupyter.formatting import duration, escape_control
+from hailuo_jupyter.kernel.display.bundle import MIME, line, templates
+from hailuo_jupyter.kernel.display.run_view import RunView
+from hailuo_jupyter.kernel.sweep.plan import spent
 from hailuo_jupyter.record import Record
-from hailuo_jupyter.runlog.schema import took_s
+from hailuo_jupyter.runlog.row import took_s
 from hailuo_jupyter.states import IN_FLIGHT, State
 
-#: One axis alone goes across up to so many values, and down if it has more.
+#: A single axis is shown across up to this many values, and down if it has more.
 _ACROSS = 4
 
-#: A sheet that is larger was not drawn here.
+#: A larger sheet was not created by this package.
 _MOST_CELLS, _MOST_AXES = 2000, 12
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of the grid.
+    """One point of the grid.
 
     Parameters
     ----------
     at
-        Its place on each axis, from 0.
+        Its position on each axis, from 0.
     runs
-        Ids of the runs that stand there.
+        Ids of its runs.
     waits
-        How many more are still to be sent.
+        How many are still to be sent.
     problem
-        Why they are not; empty if nothing stands in the way.
+        Why they are not; empty if nothing blocks them.
     """
 
     at: tuple[int, ...]
@@ -51,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sweep as its sheet shows it.
+    """The data of a sweep's contact sheet.
 
     Parameters
     ----------
@@ -60,26 +60,26 @@ class Sheet:
     axes
         Name and values of each, in words.
     cells
-        The places, in the order in which they are sent.
-    said
-        A sentence on what keeps it from going on, or when it may be done.
+        The points, in the order in which they are sent.
+    hint
+        A sentence on what blocks it, or when it may be done.
     sending
-        Whether what waits is sent by itself.
+        Whether waiting runs are sent automatically.
     """
 
     sweep: str
     axes: tuple[tuple[str, tuple[str, ...]], ...]
     cells: tuple[Cell, ...]
-    said: str = ""
+    hint: str = ""
     sending: bool = False
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """The ids of all runs that it shows, each once."""
+        """The ids of all runs on the sheet, each once."""
         return tuple(dict.fromkeys(run_id for cell in self.cells for run_id in cell.runs))
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as its output holds it."""
+        """Return the sheet as JSON for its output."""
         return {
             "id": self.sweep,
             "axes": [{"name": name, "values": list(values)} for name, values in self.axes],
@@ -93,16 +93,16 @@ class Sheet:
 
     @classmethod
     def from_json(cls, found: Any) -> Sheet:
-        """Read what an output holds, which may come from anybody.
+        """Parse the JSON of an output, which may be forged.
 
         Raises
         ------
         ValueError
-            If it is no sheet.
+            If it is not a sheet.
         """
         try:
             axes = tuple(
-                (_text(axis["name"]), tuple(_text(value) for value in axis["values"]))
+                (_label(axis["name"]), tuple(_label(value) for value in axis["values"]))
                 for axis in found["axes"]
             )
             cells = tuple(
@@ -110,23 +110,23 @@ class Sheet:
                     tuple(_number(each) for each in cell["at"]),
                     tuple(_text(each) for each in cell["runs"]),
                     _number(cell.get("waits", 0)),
-                    _text(cell.get("problem", "")),
+                    _label(cell.get("problem", "")),
                 )
                 for cell in found["cells"]
             )
-            sweep = _text(found["id"])
+            sweep = _label(found["id"])
         except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError("this is no sheet of a sweep") from error
+            raise ValueError("not a sweep's contact sheet") from error
         fits = all(
             len(cell.at) == len(axes)
-            and all(at < len(values) for at, (_, values) in zip(cell.at, axes, strict=True))
+            and all(index < len(values) for index, (_, values) in zip(cell.at, axes, strict=True))
             for cell in cells
         )
         places = 1
         for _, values in axes:
             places *= len(values)
         if not axes or not fits or len(axes) > _MOST_AXES or places > _MOST_CELLS:
-            raise ValueError("this is no sheet of a sweep")
+            raise ValueError("not a sweep's contact sheet")
         return cls(sweep, axes, cells)
 
 
@@ -136,6 +136,11 @@ def _text(value: object) -> str:
     return value
 
 
+def _label(value: object) -> str:
+    """Return a text for display, with control characters escaped."""
+    return escape_control(_text(value))
+
+
 def _number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError
@@ -143,8 +148,8 @@ def _number(value: object) -> int:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of the table: its head, and what stands in each column."""
+class SheetRow:
+    """A row of the table: its head, and the content of each column."""
 
     head: str
     cells: tuple[Cell | None, ...]
@@ -152,29 +157,29 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows under one heading; it is empty where there is one group only."""
+    """Rows under one heading; the heading is empty if there is only one group."""
 
     head: str
-    rows: tuple[Row, ...]
+    rows: tuple[SheetRow, ...]
 
 
 def bundle(sheet: Sheet, views: Mapping[str, RunView]) -> dict[str, Any]:
-    """Make the bundle of a sweep's output; it is static, and complete at every moment.
+    """Build the bundle of a sweep's output; it is static, and always complete.
 
     Parameters
     ----------
     sheet
-        What stands where.
+        The sheet.
     views
-        Its runs, by id; one that is missing is left out.
+        Its runs, by id; missing ones are left out.
     """
     shown = [views[run_id] for run_id in sheet.runs if run_id in views]
     records = [json.loads(view.record_json) for view in shown]
-    status = status_of(sheet, shown)
+    status, share = status_of(sheet, shown), _share(sheet, shown)
     columns, groups = table_of(sheet)
     html = templates().get_template("sweep.html.j2").render(
-        sheet=sheet, takes={view.run_id: _take(view) for view in shown}, status=status,
-        columns=columns, groups=groups, corner=_corner(sheet),
+        sheet=sheet, takes={view.run_id: _take(view) for view in shown}, status=status, share=share,
+        columns=columns, groups=groups, corner=_corner(sheet), wide=_most_takes(sheet),
     )  # fmt: skip
     text = "\n".join([f"Hailuo {sheet.sweep}: {status}", *map(line, shown)])
     return {
@@ -185,23 +190,34 @@ def bundle(sheet: Sheet, views: Mapping[str, RunView]) -> dict[str, Any]:
 
 
 def _take(view: RunView) -> dict[str, Any]:
-    """Give what a place shows of one run."""
+    """Return the content of a point for one run."""
     record = Record.from_json(view.record_json)
     took = took_s(record) if record.state is State.COMPLETED else None
     return {
         "run_id": view.run_id,
-        "tone": view.tone,
+        "severity": view.severity,
         "state": view.state,
         "live": view.live,
         "clip": view.clip,
         "problem": view.problem,
         "rating": record.rating,
-        "took": "" if took is None else span(took),
+        "took": "" if took is None else duration(took),
     }
 
 
+def _most_takes(sheet: Sheet) -> int:
+    """Return how many takes a point has at most; they are side by side while there is room."""
+    return max((len(cell.runs) + cell.waits for cell in sheet.cells), default=1) or 1
+
+
+def _share(sheet: Sheet, shown: Sequence[RunView]) -> float:
+    """Return which part of a sweep's runs is completed, in percent."""
+    done = sum(view.clip is not None for view in shown)
+    return round(100 * done / max(1, len(shown) + sum(cell.waits for cell in sheet.cells)), 1)
+
+
 def status_of(sheet: Sheet, shown: Sequence[RunView]) -> str:
-    """Say on one line how a sweep stands: n completed, m going on, k failed, cost, what waits."""
+    """Return a sweep's status on one line: completed, running, failed, cost, queued."""
     records = [Record.from_json(view.record_json) for view in shown]
     states = [record.state for record in records]
     done = states.count(State.COMPLETED)
@@ -214,26 +230,26 @@ def status_of(sheet: Sheet, shown: Sequence[RunView]) -> str:
     lost = states.count(State.UNCONFIRMED)
     waits = sum(cell.waits for cell in sheet.cells)
     blocked = sum(bool(cell.problem) for cell in sheet.cells)
-    said = [f"{done} of {len(shown) + waits} completed"]
-    said += [f"{live} going on"] if live else []
-    said += [f"{stuck} not watched or not sent"] if stuck else []
-    said += [f"{waits} {'waiting to be sent' if sheet.sending else 'not sent'}"] if waits else []
-    said += [f"{bad} failed"] if bad else []
-    said += [f"{lost} unconfirmed, maybe bought"] if lost else []
-    said += [f"{blocked} place(s) held up"] if blocked else []
-    said += [f"cost: {cost}"] if (cost := spent(records)) else []
-    return ", ".join(said) + "." + (f" {sheet.said}" if sheet.said else "")
+    parts = [f"{done} of {len(shown) + waits} completed"]
+    parts += [f"{live} running"] if live else []
+    parts += [f"{stuck} not tracked or not sent"] if stuck else []
+    parts += [f"{waits} {'queued' if sheet.sending else 'not sent'}"] if waits else []
+    parts += [f"{bad} failed"] if bad else []
+    parts += [f"{lost} unconfirmed (may have been charged)"] if lost else []
+    parts += [f"{blocked} blocked"] if blocked else []
+    parts += [f"cost: {cost}"] if (cost := spent(records)) else []
+    return ", ".join(parts) + "." + (f" {sheet.hint}" if sheet.hint else "")
 
 
 def table_of(sheet: Sheet) -> tuple[tuple[str, ...], tuple[Group, ...]]:
-    """Give the heads of the columns, and the groups of rows."""
-    at = {cell.at: cell for cell in sheet.cells}
+    """Return the column headings, and the groups of rows."""
+    by_place = {cell.at: cell for cell in sheet.cells}
     if len(sheet.axes) == 1:
         ((name, values),) = sheet.axes
         if len(values) <= _ACROSS and name != "row":
-            cells = tuple(at.get((i,)) for i in range(len(values)))
-            return values, (Group("", (Row("", cells),)),)
-        rows = tuple(Row(value, (at.get((i,)),)) for i, value in enumerate(values))
+            cells = tuple(by_place.get((i,)) for i in range(len(values)))
+            return values, (Group("", (SheetRow("", cells),)),)
+        rows = tuple(SheetRow(value, (by_place.get((i,)),)) for i, value in enumerate(values))
         return ("",), (Group("", rows),)
     first, *middle, last = sheet.axes
     groups = []
@@ -242,7 +258,7 @@ def table_of(sheet: Sheet) -> tuple[tuple[str, ...], tuple[Group, ...]]:
             f"{name}: {values[i]}" for (name, values), i in zip(middle, between, strict=True)
         )
         rows = tuple(
-            Row(value, tuple(at.get((i, *between, j)) for j in range(len(last[1]))))
+            SheetRow(value, tuple(by_place.get((i, *between, j)) for j in range(len(last[1]))))
             for i, value in enumerate(first[1])
         )
         groups.append(Group(head, rows))
@@ -250,13 +266,8 @@ def table_of(sheet: Sheet) -> tuple[tuple[str, ...], tuple[Group, ...]]:
 
 
 def _corner(sheet: Sheet) -> tuple[str, str]:
-    """Give the names of what runs down and across."""
+    """Return the names of the axes shown down and across."""
     if len(sheet.axes) == 1:
         ((name, values),) = sheet.axes
         return ("", name) if len(values) <= _ACROSS and name != "row" else (name, "")
     return sheet.axes[0][0], sheet.axes[-1][0]
-
-
-def problem_words(text: str) -> str:
-    """Give why a place is not sent, on one line."""
-    return shortened(harmless(text), 300)

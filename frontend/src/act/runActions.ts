@@ -1,0 +1,27 @@
+/** Requests to the kernel to do something with a run. */
+
+import { Questions } from '../ask/questions';
+import type { ActionName } from '../sync/messages';
+import type { ActedAnswer } from '../sync/protocol';
+
+/** What to do with which run. */
+export interface IActionQuestion {
+  readonly run: string;
+  /** The runs of the output that shows it, in order. */
+  readonly output: readonly string[];
+  readonly action: ActionName;
+  /** Whether the user has agreed. If not, the answer says what would be done. */
+  readonly confirmed: boolean;
+  /** What the text was about that the user has agreed to, as the answer says. */
+  readonly about?: string;
+}
+
+/** One notebook's open requests. */
+export class RunActions extends Questions<IActionQuestion, ActedAnswer> {
+  constructor() {
+    super((ask, problem) => ({
+      ...{ op: 'acted', client: '', ask, problem },
+      ...{ text: [], bundles: [] }
+    }));
+  }
+}

@@ -1,0 +1,82 @@
+/** Finds the link and poster of a clip in an output's HTML, without parsing all of it. */
+
+import type { RunRecord } from '../sync/records';
+import { asObject } from '../sync/records';
+import { fileStem } from '../sync/sidecars';
+import { IMAGE_URI, isClipOrRecord } from './sanitize';
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&amp;': '&',
+  '&#34;': '"',
+  '&#39;': "'",
+  '&lt;': '<',
+  '&gt;': '>'
+};
+
+/**
+ * Return the link to a run's clip as written in the file, or null.
+ *
+ * @param html - The output's HTML.
+ * @param record - The run.
+ */
+export function clipLink(html: string, record: RunRecord): string | null {
+  const before = `${clipStem(record)}.`;
+  for (
+    let at = html.indexOf(before);
+    at >= 0;
+    at = html.indexOf(before, at + 1)
+  ) {
+    const begin = html.lastIndexOf('"', at) + 1;
+    const isWholeName = begin === at || html[at - 1] === '/';
+    const kind = /^(?:mp4|webm|mov|mkv|avi)(?=")/.exec(
+      html.slice(at + before.length, at + before.length + 9)
+    );
+    if (isWholeName && kind !== null && html.endsWith(' href="', begin)) {
+      const link = html.slice(begin, at + before.length + kind[0].length);
+      const found = link.replace(
+        /&(?:amp|#34|#39|lt|gt);/g,
+        entity => ENTITIES[entity]
+      );
+      if (isClipOrRecord(found)) {
+        return found;
+      }
+    }
+  }
+  return null;
+}
+
+/** Return the name of a run's clip without the suffix: its record's own, if it needs no quoting in a link. */
+function clipStem(record: RunRecord): string {
+  const path = asObject(record.clip)?.path;
+  const own = typeof path === 'string' ? /^([\w.-]+)\.\w+$/.exec(path) : null;
+  return own?.[1] ?? fileStem(record);
+}
+
+/**
+ * Return the picture of a run's clip as a data URI, or null.
+ *
+ * It is an image; in outputs of earlier versions, the poster of the player. Today's player has one
+ * of a single transparent pixel.
+ *
+ * @param html - The output's HTML.
+ * @param id - The run's id.
+ */
+export function posterUri(html: string, id: string): string | null {
+  for (const title of [
+    `alt="One picture of the clip of run ${id}"`,
+    `title="Clip of run ${id}"`
+  ]) {
+    const at = html.indexOf(title);
+    const tag =
+      at < 0
+        ? ''
+        : html.slice(html.lastIndexOf('<', at), html.indexOf('>', at));
+    const found =
+      /^<video\b.* poster="([^"]*)"/s.exec(tag) ??
+      /^<img\b.* src="([^"]*)"/s.exec(tag);
+    if (found && IMAGE_URI.test(found[1])) {
+      return found[1];
+    }
+  }
+  return null;
+}

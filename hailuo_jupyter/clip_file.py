@@ -1,0 +1,70 @@
+"""The state of a clip's file since it was downloaded: present, missing, damaged or changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hailuo_jupyter.container import NoContainer, look
+from hailuo_jupyter.record.parts import ClipRecord
+
+
+class Condition(StrEnum):
+    """State of the file at a clip's path."""
+
+    HERE = "here"
+    GONE = "gone"
+    #: Not a complete video: a pointer file, an empty file, or a truncated one.
+    DAMAGED = "damaged"
+    #: Another complete video, for example after trimming, or one with extra bytes.
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True)
+class ClipFile:
+    """The file at a clip's path.
+
+    Parameters
+    ----------
+    condition
+        Its state.
+    why
+        What is wrong with a damaged file; written after its name in a sentence.
+    """
+
+    condition: Condition
+    why: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is a video that can be shown: the clip, or an edited version of it."""
+        return self.condition in {Condition.HERE, Condition.CHANGED}
+
+
+def clip_file(path: Path, clip: ClipRecord) -> ClipFile:
+    """Check a clip's file. Blocks; does not read one that has the clip's size.
+
+    Parameters
+    ----------
+    path
+        Its path.
+    clip
+        Its facts in the record.
+    """
+    try:
+        if not path.is_file():
+            return ClipFile(Condition.GONE)
+        size = path.stat().st_size
+        if size == clip.bytes:
+            return ClipFile(Condition.HERE)
+        if size > clip.bytes:
+            return ClipFile(Condition.CHANGED)
+        found = look(path)
+    except NoContainer as error:
+        return ClipFile(Condition.DAMAGED, str(error))
+    except (OSError, ValueError):  # not readable now, or an invalid file name
+        return ClipFile(Condition.GONE)
+    if found.needed > size or not found.ends:
+        return ClipFile(Condition.DAMAGED, f"has only {size} of its {clip.bytes} bytes")
+    return ClipFile(Condition.CHANGED)

@@ -1,0 +1,1 @@
+"""Notebook files: update and check their records, and execute them without a browser."""

@@ -1,0 +1,94 @@
+"""A person's consent to rerun a cell and buy: for one request, one count and one price.
+
+The lab extension runs a cell with the token of the quote that the person has agreed to in the
+request's metadata. A token is issued by this process and valid once: JupyterLab sends a cell's own
+metadata along with each request, so nothing stored in a file is accepted as consent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hailuo_jupyter.errors import NOTHING_SENT, NotConfirmed
+from hailuo_jupyter.kernel import context
+from hailuo_jupyter.kernel.session import SessionState, session
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.engine.submission import Submission
+
+#: In the metadata of an execute request: the token of the quote that the person has agreed to.
+_CONSENT = "hailuo_new"
+
+#: Maximum quotes that wait for consent; older ones have to be requested again.
+_MOST_OPEN = 32
+
+
+@dataclass(frozen=True)
+class Quote:
+    """The facts of a purchase that a person agrees to.
+
+    Parameters
+    ----------
+    fingerprint
+        Fingerprint of the request.
+    count
+        How many clips.
+    low, high
+        Price of one clip in USD, or None if unknown.
+    """
+
+    fingerprint: str
+    count: int
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, submission: Submission) -> Quote:
+        """Return the quote of a submission."""
+        price = submission.price
+        return cls(submission.request.fingerprint, submission.count, price.low, price.high)
+
+    def check(self, submission: Submission) -> None:
+        """Check that a submission matches the quote.
+
+        Raises
+        ------
+        NotConfirmed
+            If it is not: a variable, a frame or a price has changed meanwhile.
+        """
+        if Quote.of(submission) != self:
+            raise self.other()
+
+    @staticmethod
+    def other() -> NotConfirmed:
+        """Return the error for a cell whose request differs from the quote."""
+        return NotConfirmed(
+            "The request has changed since you confirmed its price.",
+            money=NOTHING_SENT,
+            todo="Choose New take again to see the new price.",
+        )
+
+
+class _Offers(SessionState):
+    """The quotes that pages show now, by their tokens."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Quote] = {}
+
+
+def agreed_quote(ip: Any) -> Quote | None:
+    """Return the quote that the running cell was run for, or None. A quote is valid once."""
+    offers = session.state(_Offers).open
+    return offers.pop(str(context.parent(ip).get("metadata", {}).get(_CONSENT)), None)
+
+
+def offer(quote: Quote) -> str:
+    """Store a quote, and return the token that stands for consent to it."""
+    token = secrets.token_hex(16)
+    offers = session.state(_Offers).open
+    offers[token] = quote
+    while len(offers) > _MOST_OPEN:
+        offers.pop(next(iter(offers)))
+    return token

@@ -1,0 +1,301 @@
+"""A page of runs in words: plain data for the table's template, or lines of text.
+
+All untrusted text has passed `formatting.escape_control` here; the template escapes HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hailuo_jupyter import catalogue, formatting
+from hailuo_jupyter.clip_file import Condition, clip_file
+from hailuo_jupyter.formatting import escape_control, shorten
+from hailuo_jupyter.kernel.display.run_status import (
+    MARKS,
+    Severity,
+    cost_text,
+    severity,
+    state_text,
+)
+from hailuo_jupyter.kernel.display.run_view import ClipView, clip_view
+from hailuo_jupyter.runlog import Row
+from hailuo_jupyter.runlog.row import took_s
+from hailuo_jupyter.states import SETTLED, State
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.record import Record
+
+_PROMPT, _LINE = 160, 48
+_BEST = 5
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One run of a table, in words.
+
+    Parameters
+    ----------
+    run_id, severity, state
+        The run, and its state.
+    prompt
+        Shortened.
+    differs
+        The options in which it differs from the others shown.
+    provider, demo
+        Its provider, and whether that is the simulator.
+    took, cost
+        Duration and cost of the clip; empty if unknown.
+    when, notebook
+        When and where it was requested.
+    name, tags, rating, note
+        The person's annotations; the rating in words.
+    clip
+        The clip's location; None if there is none.
+    absent
+        Why the clip cannot be opened from here; empty if it can.
+    """
+
+    run_id: str
+    severity: Severity
+    state: str
+    prompt: str
+    differs: tuple[str, ...]
+    provider: str
+    demo: bool
+    took: str
+    cost: str
+    when: str
+    notebook: str
+    name: str
+    tags: tuple[str, ...]
+    rating: str
+    stars: str
+    note: str
+    clip: ClipView | None
+    absent: str
+
+
+@dataclass(frozen=True)
+class RunsView:
+    """A table.
+
+    Parameters
+    ----------
+    caption
+        How many of how many runs are shown, and in which order.
+    lines
+        The runs, in order.
+    common
+        What all of them have in common.
+    next_page
+        How to see the next page; empty if there is none.
+    pictures
+        A note about missing posters; else empty.
+    """
+
+    caption: str
+    lines: tuple[RunLine, ...]
+    common: tuple[str, ...]
+    next_page: str
+    pictures: str = ""
+
+
+def build_lines(
+    rows: Sequence[Row],
+    *,
+    base: Path | None,
+    now: float,
+    posters: Mapping[str, bytes] | None = None,
+    tz: tzinfo | None = None,
+) -> tuple[tuple[RunLine, ...], tuple[str, ...]]:
+    """Return a line per run, and what all of them have in common.
+
+    Parameters
+    ----------
+    rows
+        The runs, in order.
+    base
+        The notebook's folder, to which links are relative; None if there is no notebook.
+    now
+        Seconds since 1970.
+    posters
+        Small JPEGs by run id.
+    tz
+        The reader's time zone; the system's if None.
+    """
+    requested = {row.run_id: requested_values(row.record) for row in rows if row.is_readable}
+    differing = _differing(list(requested.values()))
+    notebooks = {_notebook(row.record) for row in rows if row.run_id in requested}
+    lines = tuple(
+        _unread_line(row, now, tz) if row.run_id not in requested else
+        _line(row, [requested[row.run_id][name] for name in differing if name in requested[row.run_id]],
+              base=base, now=now, poster=(posters or {}).get(row.run_id), tz=tz)
+        for row in rows
+    )  # fmt: skip
+    common: list[str] = []
+    if len(requested) > 1:
+        first, *_ = requested.values()
+        # What none of them has is not mentioned.
+        common = [
+            value
+            for name, value in first.items()
+            if name not in differing
+            and value != catalogue.DEFAULT_MODEL
+            and not value.startswith("no ")
+            and all(name in each for each in requested.values())
+        ]
+        if len(notebooks) == 1 and (only := notebooks.pop()):
+            common.append(f"notebook {only}")
+    return lines, tuple(common)
+
+
+def render_text(view: RunsView) -> str:
+    """Return a table as text, a line for each run, for a terminal or a file."""
+    cells = [(each.run_id, f"{MARKS[each.severity]} {each.state}", provider(each), each.took, each.cost,
+              each.when) for each in view.lines]  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [view.caption]
+    for each, row in zip(view.lines, cells, strict=True):
+        head = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        more = " · ".join(remarks(each))
+        lines.append("  ".join(filter(None, (head, shorten(each.prompt, _LINE), more))))
+    return "\n".join([*lines, *footer(view)])
+
+
+def remarks(line: RunLine) -> list[str]:
+    """Return the text after a run's prompt, if there is no room for columns."""
+    tags = [f"#{tag}" for tag in line.tags]
+    rated = [f"rated {line.rating}"] if line.rating else []
+    return [*line.differs, *tags, *rated, *([line.absent] if line.absent else [])]
+
+
+def footer(view: RunsView) -> list[str]:
+    """Return the lines below the runs."""
+    common = [f"Same for all: {' · '.join(view.common)}."] if view.common else []
+    return [*common, *([view.next_page] if view.next_page else [])]
+
+
+def provider(line: RunLine) -> str:
+    """Return a run's provider."""
+    return f"{line.provider} (simulated)" if line.demo else line.provider
+
+
+def _unread_line(row: Row, now: float, tz: tzinfo | None) -> RunLine:
+    """Return a line from the log's columns for a run whose record is unreadable."""
+    state, level = _state(row)
+    return RunLine(
+        run_id=row.run_id,
+        severity=level,
+        state=state,
+        prompt="",
+        differs=(),
+        provider=shorten(escape_control(row.provider), _LINE),
+        demo=row.provider == "demo",
+        took="",
+        cost="",
+        when=formatting.clock_time(row.created, now, tz),
+        notebook="",
+        name="",
+        tags=(),
+        rating="",
+        stars="",
+        note="",
+        clip=None,
+        absent="record unreadable; see 'jupyter hailuo show RUN'",
+    )
+
+
+def _line(
+    row: Row,
+    differs: Sequence[str],
+    *,
+    base: Path | None,
+    now: float,
+    poster: bytes | None,
+    tz: tzinfo | None,
+) -> RunLine:
+    record = row.record
+    clip = clip_view(row, base, poster=poster)
+    took = took_s(record)
+    rating = record.rating
+    state, level = _state(row)
+    return RunLine(
+        run_id=row.run_id,
+        severity=level,
+        state=state,
+        prompt=shorten(escape_control(record.request.prompt), _PROMPT),
+        differs=tuple(differs),
+        provider=shorten(escape_control(row.provider), _LINE),
+        demo=row.provider == "demo",
+        took="" if took is None else formatting.duration(took),
+        cost=shorten(cost_text(record), _PROMPT),
+        when=formatting.clock_time(row.created, now, tz),
+        notebook=_notebook(record),
+        name=shorten(escape_control(record.name or ""), _PROMPT),
+        tags=tuple(shorten(escape_control(tag), 60) for tag in record.tags),
+        rating="" if rating is None else f"{rating} of {_BEST}",
+        stars="" if rating is None else "★" * rating + "☆" * (_BEST - rating),
+        note=shorten(escape_control(record.note or ""), _PROMPT),
+        clip=clip,
+        absent=_absent(row, clip, base),
+    )
+
+
+def _absent(row: Row, clip: ClipView | None, base: Path | None) -> str:
+    if clip is None or row.record.clip is None:
+        return ""
+    file = clip_file(row.folder / row.record.clip.path, row.record.clip)
+    if file.condition is Condition.DAMAGED:
+        return f"clip damaged: its file {file.why}"
+    if not file.usable:
+        if (deleted := row.record.clip.deleted) is not None:
+            return f"clip deleted on {deleted[:10]}"
+        return "clip no longer in its folder"
+    if file.condition is Condition.CHANGED:
+        return "clip's file changed since download"
+    return "clip outside this folder" if base is not None and clip.href is None else ""
+
+
+def _state(row: Row) -> tuple[str, Severity]:
+    active = row.state not in SETTLED and row.owner is not None
+    stuck = row.state is State.UNDOWNLOADED
+    return state_text(row.state, active=active), severity(row.state, active=active, stuck=stuck)
+
+
+def _notebook(record: Record) -> str:
+    path = (record.origin.notebook_path if record.origin else None) or ""
+    return shorten(escape_control(path), _PROMPT)
+
+
+def requested_values(record: Record) -> dict[str, str]:
+    """Return what a run requested, except its prompt: a few words by name."""
+    request = record.request
+    values = {"model": catalogue.model_name(record.provider, record.dialect, record.model)}
+    values |= {
+        name: f"{value} s" if name == "duration" else f"{name} {value}"
+        for name, value in request.options.items()
+    }
+    values["prompt optimizer"] = f"optimizer {'on' if request.prompt_optimizer else 'off'}"
+    for name, frame in (("first frame", request.first_frame), ("last frame", request.last_frame)):
+        values[name] = f"{name}: {frame.words}" if frame else f"no {name}"
+    values["sweep"] = record.sweep or "no sweep"
+    values["parent"] = f"repeats {record.parent}" if record.parent else "no parent"
+    return {name: shorten(escape_control(value), 60) for name, value in values.items()}
+
+
+def _after_options(name: str) -> bool:
+    return name in {"prompt optimizer", "first frame", "last frame", "sweep", "parent"}
+
+
+def _differing(requested: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the names of the properties that differ between runs that have them."""
+    names = sorted(
+        dict.fromkeys(name for values in requested for name in values), key=_after_options
+    )
+    return [
+        name for name in names if len({values[name] for values in requested if name in values}) > 1
+    ]

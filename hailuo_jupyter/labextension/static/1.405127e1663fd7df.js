@@ -1,0 +1,788 @@
+"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{26(o,i,a){var e=a(27),r=a.n(e),t=a(28),n=(a.n(t))()(r());n.push([o.id,`/* The live card takes its twin's place while it lives. */
+.hailuo-output.hailuo-mod-live > .hailuo-static,
+.hailuo-output:not(.hailuo-mod-live) > .hailuo-card {
+  display: none;
+}
+
+/* What is wide in it scrolls by itself; an output that is a pixel too high would be a stop for nobody. */
+.hailuo-output.jp-OutputArea-output {
+  position: relative;
+  overflow: visible;
+}
+
+.hailuo-output > .hailuo-static.jp-RenderedHTMLCommon {
+  padding-right: 0;
+}
+
+.hailuo-announcement {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+  white-space: nowrap;
+}
+
+/* Room for a run whose turn to be drawn has not come. */
+.hailuo-output.hailuo-mod-waiting:not(.hailuo-mod-live) {
+  min-height: 12em;
+}
+
+.hailuo-record pre {
+  max-height: 60vh;
+  margin: 0;
+  padding: 8px;
+  overflow: auto;
+  background: var(--jp-layout-color2);
+  color: var(--jp-content-font-color1);
+  font-family: var(--jp-code-font-family);
+  font-size: var(--jp-code-font-size);
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+
+/* Clips that play in step: one bar below them. */
+.hailuo-bar {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 4px 12px;
+  margin: 8px 0 4px;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-bar button {
+  min-width: 64px;
+  padding: 3px 10px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+  line-height: 18px;
+  cursor: pointer;
+}
+
+.hailuo-bar input[type='range'] {
+  flex: 1 1 160px;
+  min-width: 100px;
+  height: 24px;
+  margin: 0;
+  accent-color: var(--jp-brand-color1);
+}
+
+.hailuo-bar span {
+  font-variant-numeric: tabular-nums;
+  white-space: nowrap;
+}
+
+.hailuo-bar label {
+  display: flex;
+  align-items: center;
+  gap: 4px;
+  min-height: 24px;
+  cursor: pointer;
+}
+
+.hailuo-bar :is(button, input):focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-actions,
+.hailuo-row {
+  display: flex;
+  gap: 6px;
+}
+
+.hailuo-actions {
+  flex-direction: column;
+}
+
+.hailuo-actions button {
+  flex: 0 1 auto;
+  min-width: 34px;
+  padding: 3px 9px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+  line-height: 18px;
+  white-space: pre;
+  text-overflow: ellipsis;
+  overflow: hidden;
+  cursor: pointer;
+}
+
+.hailuo-actions button.hailuo-primary {
+  border-color: var(--jp-brand-color1);
+  background: var(--jp-brand-color1);
+  color: var(--jp-ui-inverse-font-color1);
+}
+
+.hailuo-actions button.hailuo-primary:hover {
+  background: var(--jp-brand-color0, var(--jp-brand-color1));
+}
+
+.hailuo-actions button.hailuo-more {
+  flex: none;
+  width: 34px;
+  padding: 3px 0;
+}
+
+.hailuo-actions button:hover,
+.hailuo-bar button:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-actions button:focus-visible,
+.hailuo-static summary:focus-visible,
+.hailuo-record pre:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-stars {
+  display: flex;
+  align-items: center;
+  gap: 4px;
+  margin-left: 6px;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+  line-height: 24px;
+  white-space: nowrap;
+}
+
+/* Among many: flush with the clip above. */
+.hailuo-stars.hailuo-mod-compact {
+  margin-left: -4px;
+}
+
+.hailuo-stars-group {
+  display: flex;
+}
+
+.hailuo-stars-group > * {
+  position: relative;
+  min-width: 24px;
+  border-radius: var(--jp-border-radius);
+  color: inherit;
+  font-size: 16px;
+  text-align: center;
+}
+
+.hailuo-mod-compact > .hailuo-stars-group > * {
+  min-width: 20px;
+}
+
+.hailuo-stars-group > :first-child {
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-stars-group > .hailuo-mod-chosen:first-child {
+  font-weight: 600;
+  text-decoration: underline;
+}
+
+.hailuo-stars-group > label {
+  cursor: pointer;
+}
+
+.hailuo-stars-group > label:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-stars-group > label:has(input:focus-visible) {
+  outline: 2px solid var(--jp-brand-color1);
+}
+
+.hailuo-stars input {
+  position: absolute;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  margin: 0;
+  opacity: 0;
+  cursor: pointer;
+}
+
+.hailuo-compare video,
+.hailuo-grid video {
+  cursor: pointer;
+}
+
+.hailuo-grid video:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-untrusted {
+  margin: 8px 0 0;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-actions button[aria-disabled='true'] {
+  color: var(--jp-ui-font-color2);
+  cursor: default;
+}
+
+.hailuo-dialog p {
+  max-width: 60ch;
+  margin: 0 0 8px;
+  overflow-wrap: anywhere;
+}
+`,""]),a.d(i,{},{A:n})},30(o,i,a){var e=a(27),r=a.n(e),t=a(28),n=(a.n(t))()(r());n.push([o.id,`/*
+ * A card: the clip, or its room until it is there, and facts and actions beside it, all at the same
+ * place before and after. The templates' own styles let them wrap; in a wide output they do not.
+ */
+.hailuo-output {
+  container: hailuo / inline-size;
+}
+
+/* ipywidgets has every box scroll; a card that is a pixel too high would be a stop for nobody. */
+.hailuo-card .hailuo-columns,
+.hailuo-card .hailuo-side,
+.hailuo-card .hailuo-media {
+  overflow: visible;
+}
+
+@container hailuo (width >= 620px) {
+  :is(.hailuo-frame:only-child, .hailuo-card) > .hailuo-columns {
+    flex-wrap: nowrap !important;
+  }
+
+  :is(.hailuo-frame:only-child, .hailuo-card)
+    > .hailuo-columns
+    > .hailuo-media {
+    flex: 0 1 auto;
+    min-width: 200px !important;
+  }
+
+  :is(.hailuo-frame:only-child, .hailuo-card) > .hailuo-columns > .hailuo-side {
+    flex: 1 0 290px !important;
+  }
+}
+
+.hailuo-static .hailuo-side {
+  display: flex;
+  flex-direction: column;
+  gap: 4px;
+}
+
+/* As high as wide clips are, whatever the shape of this one. */
+.hailuo-static .hailuo-media > .hailuo-clip {
+  grid-template-rows: 100%;
+  aspect-ratio: 16 / 9;
+  min-height: 0;
+  place-items: center;
+}
+
+.hailuo-static .hailuo-media > .hailuo-clip > * {
+  max-height: 100%;
+  object-fit: contain;
+}
+
+.hailuo-static .hailuo-title {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0 5px;
+}
+
+/* JupyterLab's own margins would move the cells below when the clip takes its room. */
+.hailuo-static.jp-RenderedHTMLCommon > :last-child {
+  margin-bottom: 0;
+}
+
+.hailuo-side > .hailuo-stars {
+  margin-left: -4px;
+}
+
+.hailuo-side > .hailuo-stars .hailuo-stars-group > * {
+  min-width: 24px;
+}
+
+/* The last row, at the clip's foot. */
+.hailuo-static .hailuo-side > .hailuo-fold {
+  margin-top: auto !important;
+}
+
+.hailuo-static .hailuo-price[title],
+.hailuo-card .hailuo-price[title] {
+  text-decoration: underline dotted;
+  text-underline-offset: 3px;
+  cursor: help;
+}
+
+/* The stars say it. */
+.hailuo-static .hailuo-rated,
+.hailuo-mod-prompt-above .hailuo-prompt,
+.hailuo-output:not(.hailuo-mod-edited) .hailuo-if-edited,
+.hailuo-mod-edited .hailuo-unless-edited {
+  display: none;
+}
+
+.hailuo-edited {
+  padding-left: 8px;
+  border-left: 2px solid var(--jp-warn-color1);
+  color: var(--jp-ui-font-color1);
+}
+
+.hailuo-room {
+  animation: hailuo-shimmer 2.4s ease-in-out infinite alternate;
+}
+
+.hailuo-mod-untracked .hailuo-room {
+  animation: none;
+}
+
+@keyframes hailuo-shimmer {
+  from {
+    opacity: 1;
+  }
+
+  to {
+    opacity: 0.6;
+  }
+}
+
+@media (prefers-reduced-motion: reduce) {
+  .hailuo-room {
+    animation: none;
+  }
+}
+
+.hailuo-takes {
+  display: inline-flex;
+  align-items: center;
+  gap: 2px;
+  margin-left: auto;
+  white-space: nowrap;
+}
+
+.hailuo-takes button {
+  min-width: 24px;
+  height: 24px;
+  padding: 0;
+  border: 0;
+  border-radius: var(--jp-border-radius);
+  background: none;
+  color: inherit;
+  font: inherit;
+  font-size: 16px;
+  line-height: 20px;
+  cursor: pointer;
+}
+
+.hailuo-takes button:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+}
+
+.hailuo-takes button:hover:not([aria-disabled='true']) {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-takes button[aria-disabled='true'] {
+  visibility: hidden; /* its room stays, so that the other does not move */
+}
+
+.hailuo-compared {
+  display: grid;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr));
+  gap: 8px 16px;
+  width: min(80vw, 900px);
+}
+
+.hailuo-compared figure {
+  min-width: 0;
+  margin: 0;
+}
+
+.hailuo-compared video {
+  width: 100%;
+  aspect-ratio: 16 / 9;
+  background: #000;
+  cursor: pointer;
+}
+
+/* The page's own parts of a live card: the takes in the title's row, buttons below. */
+.hailuo-card .hailuo-side {
+  position: relative;
+}
+
+.hailuo-card .hailuo-side > .hailuo-takes {
+  position: absolute;
+  top: -2px;
+  right: 0;
+  font-size: 13px;
+}
+
+.hailuo-card .hailuo-side:has(> .hailuo-takes) .hailuo-title {
+  padding-right: 124px;
+}
+
+.hailuo-absent > .hailuo-actions {
+  margin-top: 4px;
+}
+
+.hailuo-card .hailuo-side > .hailuo-actions {
+  margin-top: 6px;
+}
+
+/* The button says it. */
+.hailuo-card .hailuo-side:has(> .hailuo-actions) .hailuo-can-cancel {
+  display: none;
+}
+`,""]),a.d(i,{},{A:n})},29(o,i,a){var e=a(27),r=a.n(e),t=a(28),n=(a.n(t))()(r());n.push([o.id,`/* The side panel with a notebook's runs. */
+.hailuo-runs {
+  container-type: inline-size;
+  display: flex;
+  flex-direction: column;
+  min-width: 160px;
+  background: var(--jp-layout-color1);
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+  line-height: 1.45;
+  overflow: hidden;
+}
+
+.hailuo-runs [hidden] {
+  display: none;
+}
+
+.hailuo-runs-head {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0 8px;
+  padding: 10px 12px 4px;
+}
+
+.hailuo-runs-head h2 {
+  margin: 0;
+  font-size: var(--jp-ui-font-size1);
+  font-weight: 600;
+}
+
+.hailuo-runs-name {
+  min-width: 0;
+  overflow: hidden;
+  opacity: 0.8;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+
+.hailuo-runs-filter {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 6px;
+  padding: 4px 12px;
+}
+
+.hailuo-runs-filter input,
+.hailuo-runs-filter select {
+  box-sizing: border-box;
+  flex: 1 1 120px;
+  min-width: 0;
+  max-width: 100%;
+  height: 28px;
+  padding: 0 8px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: var(--jp-ui-font-color1);
+  font: inherit;
+}
+
+.hailuo-runs-filter input {
+  flex: 3 1 160px;
+}
+
+.hailuo-runs-filter input::placeholder {
+  color: var(--jp-ui-font-color1);
+  opacity: 0.75;
+}
+
+.hailuo-runs-count {
+  padding: 2px 12px 4px;
+  opacity: 0.8;
+}
+
+.hailuo-runs-list {
+  flex: 1 1 auto;
+  min-height: 0;
+  margin: 0;
+  padding: 0 6px 12px;
+  overflow: auto;
+  list-style: none;
+}
+
+.hailuo-run {
+  position: relative;
+  display: flex;
+  flex-wrap: wrap;
+  border-top: 1px solid var(--jp-border-color2);
+  content-visibility: auto;
+  contain-intrinsic-size: auto 96px;
+}
+
+.hailuo-run-open {
+  display: flex;
+  flex: 1 1 100%;
+  gap: 10px;
+  min-width: 0;
+  padding: 8px 30px 9px 6px;
+  border: 0;
+  border-radius: var(--jp-border-radius);
+  background: none;
+  color: inherit;
+  font: inherit;
+  text-align: left;
+  cursor: pointer;
+}
+
+.hailuo-run-menu {
+  position: absolute;
+  top: 6px;
+  right: 2px;
+  width: 26px;
+  height: 26px;
+  border: 0;
+  border-radius: var(--jp-border-radius);
+  background: none;
+  color: inherit;
+  font-size: 16px;
+  line-height: 1;
+  cursor: pointer;
+}
+
+.hailuo-run-takes {
+  margin: 0 0 8px 112px;
+  padding: 2px 8px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: 10px;
+  background: none;
+  color: inherit;
+  font: inherit;
+  cursor: pointer;
+}
+
+.hailuo-run-takes::after {
+  display: inline-block;
+  margin-left: 6px;
+  content: '▸';
+}
+
+.hailuo-run-takes[aria-expanded='true']::after {
+  content: '▾';
+}
+
+/* A take of the request above it. */
+.hailuo-run.hailuo-mod-earlier {
+  margin-left: 18px;
+  padding-left: 6px;
+  border-top: 0;
+  border-left: 2px solid var(--jp-border-color2);
+}
+
+video.hailuo-run-player {
+  box-sizing: border-box;
+  width: 100%;
+  max-width: 480px;
+  margin: 0 6px 10px;
+  border-radius: var(--jp-border-radius);
+  background: #000;
+}
+
+p.hailuo-run-player {
+  margin: 0 6px 10px;
+  overflow-wrap: anywhere;
+}
+
+.hailuo-run-open:hover,
+.hailuo-run-takes:hover,
+.hailuo-run-menu:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-run-poster {
+  flex: none;
+  width: 96px;
+  height: 54px;
+  margin-top: 2px;
+  border-radius: var(--jp-border-radius);
+  background: #000;
+  object-fit: contain;
+}
+
+/* Nothing to be seen yet: a quiet ground, with a play mark where a click plays. */
+.hailuo-run-poster.hailuo-mod-empty {
+  box-sizing: border-box;
+  display: flex;
+  align-items: center;
+  justify-content: center;
+  border: 1px dashed var(--jp-border-color1);
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-run-facts {
+  display: flex;
+  flex: 1 1 0;
+  flex-direction: column;
+  min-width: 0;
+  overflow-wrap: anywhere;
+}
+
+.hailuo-run-head {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0 8px;
+  align-items: baseline;
+  justify-content: space-between;
+}
+
+.hailuo-run-name {
+  min-width: 0;
+  overflow-wrap: anywhere;
+  font-weight: 600;
+}
+
+.hailuo-run-state {
+  font-weight: 600;
+}
+
+.hailuo-run-state::before {
+  display: inline-block;
+  width: 8px;
+  height: 8px;
+  margin-right: 6px;
+  border-radius: 50%;
+  background: var(--hailuo-tone);
+  content: '';
+}
+
+.hailuo-run[data-tone='working'] {
+  --hailuo-tone: #3b82f6;
+}
+
+.hailuo-run[data-tone='waiting'] {
+  --hailuo-tone: #b7791f;
+}
+
+.hailuo-run[data-tone='done'] {
+  --hailuo-tone: #2e9e4f;
+}
+
+.hailuo-run[data-tone='broken'] {
+  --hailuo-tone: #e5484d;
+}
+
+.hailuo-run time,
+.hailuo-run-take,
+.hailuo-run-faint {
+  opacity: 0.8;
+}
+
+.hailuo-run time {
+  font-variant-numeric: tabular-nums;
+  white-space: nowrap;
+}
+
+.hailuo-run-prompt {
+  display: -webkit-box;
+  overflow: hidden;
+  unicode-bidi: isolate;
+  -webkit-box-orient: vertical;
+  -webkit-line-clamp: 2;
+}
+
+.hailuo-run-stars {
+  letter-spacing: 1px;
+}
+
+.hailuo-run-tags {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 4px;
+  margin-top: 3px;
+}
+
+.hailuo-run-tag {
+  padding: 0 7px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: 9px;
+  unicode-bidi: isolate;
+}
+
+.hailuo-runs :is(button, input, select, video):focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: -2px;
+}
+
+.hailuo-runs-empty {
+  padding: 12px;
+}
+
+.hailuo-runs-empty p {
+  margin: 0 0 10px;
+}
+
+.hailuo-runs-button {
+  padding: 5px 12px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+  cursor: pointer;
+}
+
+.hailuo-runs-button:hover {
+  background: var(--jp-layout-color2);
+}
+
+/* Where there is little room, what is long stands below the picture, over the whole width. */
+@container (max-width: 340px) {
+  .hailuo-run-open {
+    display: grid;
+    grid-template-columns: 72px minmax(0, 1fr);
+    gap: 0 8px;
+  }
+
+  .hailuo-run-takes {
+    margin-left: 6px;
+  }
+
+  .hailuo-run.hailuo-mod-earlier {
+    margin-left: 8px;
+  }
+
+  .hailuo-run-poster {
+    width: 72px;
+    height: 41px;
+    margin-bottom: 4px;
+  }
+
+  .hailuo-run-facts {
+    display: contents;
+  }
+
+  .hailuo-run-facts > :not(.hailuo-run-head) {
+    grid-column: 1 / -1;
+  }
+
+  .hailuo-run-head {
+    flex-direction: column;
+    gap: 0;
+    justify-content: start;
+  }
+}
+`,""]),a.d(i,{},{A:n})},28(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",e=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),e&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),e&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,e,r,t){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(e)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);e&&n[s[0]]||(void 0!==t&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=t),a&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=a),r&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=r):s[4]="".concat(r)),i.push(s))}},i}},27(o){o.exports=function(o){return o[1]}},20(o){var i=[];function a(o){for(var a=-1,e=0;e<i.length;e++)if(i[e].identifier===o){a=e;break}return a}function e(o,e){for(var r={},t=[],n=0;n<o.length;n++){var l=o[n],u=e.base?l[0]+e.base:l[0],p=r[u]||0,s="".concat(u," ").concat(p);r[u]=p+1;var d=a(s),h={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==d)i[d].references++,i[d].updater(h);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(h,e);e.byIndex=n,i.splice(n,0,{identifier:s,updater:c,references:1})}t.push(s)}return t}o.exports=function(o,r){var t=e(o=o||[],r=r||{});return function(o){o=o||[];for(var n=0;n<t.length;n++){var l=a(t[n]);i[l].references--}for(var u=e(o,r),p=0;p<t.length;p++){var s=a(t[p]);0===i[s].references&&(i[s].updater(),i.splice(s,1))}t=u}}},22(o){var i={};o.exports=function(o,a){var e=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(a)}},24(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},23(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},21(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var e,r,t;e="",a.supports&&(e+="@supports (".concat(a.supports,") {")),a.media&&(e+="@media ".concat(a.media," {")),(r=void 0!==a.layer)&&(e+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),e+=a.css,r&&(e+="}"),a.media&&(e+="}"),a.supports&&(e+="}"),(t=a.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(t))))," */")),o.styleTagTransform(e,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},25(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},19(o,i,a){var e=a(20),r=a.n(e),t=a(21),n=a.n(t),l=a(22),u=a.n(l),p=a(23),s=a.n(p),d=a(24),h=a.n(d),c=a(25),f=a.n(c),m=a(26),x={};x.styleTagTransform=f(),x.setAttributes=s(),x.insert=u().bind(null,"head"),x.domAPI=n(),x.insertStyleElement=h(),r()(m.A,x),m.A&&m.A.locals&&m.A.locals;var b=a(29),g={};g.styleTagTransform=f(),g.setAttributes=s(),g.insert=u().bind(null,"head"),g.domAPI=n(),g.insertStyleElement=h(),r()(b.A,g),b.A&&b.A.locals&&b.A.locals;var v=a(30),w={};w.styleTagTransform=f(),w.setAttributes=s(),w.insert=u().bind(null,"head"),w.domAPI=n(),w.insertStyleElement=h(),r()(v.A,w),v.A&&v.A.locals&&v.A.locals}}]);

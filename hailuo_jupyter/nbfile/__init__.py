@@ -1,1 +1,0 @@
-"""Notebooks at rest: their records brought up to date, checked, and run without a browser."""

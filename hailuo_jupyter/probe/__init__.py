@@ -1,0 +1,1 @@
+"""Check a provider for free: compare its answers with what the adapter expects."""

@@ -1,0 +1,33 @@
+"""A job that is cancelled at its provider, by an engine and through the simulator."""
+
+from __future__ import annotations
+
+import pytest
+
+from hailuo_jupyter.errors import Cancelled, CannotCancel
+from hailuo_jupyter.states import State
+from tests.support.engine_fixture import EngineFixture, ending, eventually
+
+
+def test_a_cancelled_job_ends_the_run_and_says_what_it_costs(lab: EngineFixture) -> None:
+    lab.sim.fault("stuck")
+    engine = lab.engine()
+    run = lab.place(engine, provider="replicate")
+    eventually(lambda: run.status in {State.QUEUED, State.GENERATING})
+    run.cancel()
+    error = ending(run)
+    assert isinstance(error, Cancelled)
+    assert "charges for it" in error.money
+    assert run.record.state is State.FAILED
+    (job,) = lab.sim.ledger
+    assert (job.wire, job.downloads) == ("replicate", 0)
+    assert lab.submits() == 1
+
+
+def test_a_cancellation_that_comes_too_late_leaves_the_clip(lab: EngineFixture) -> None:
+    engine = lab.engine()
+    run = lab.place(engine, provider="replicate")
+    assert ending(run) is None
+    with pytest.raises(CannotCancel):
+        run.cancel()
+    assert run.record.clip is not None
