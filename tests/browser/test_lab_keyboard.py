@@ -45,6 +45,8 @@ def finished(opened: Lab) -> Lab:
     """The notebook as it was opened: its cell has the focus, and no mouse is used from here on."""
     output = opened.output(0)
     expect(output.locator(".hailuo-static video")).to_be_visible()
+    # After a copy the menu's button shows a check mark for a while.
+    expect(output.locator(".hailuo-more")).to_have_text("…")
     output.locator("details").evaluate_all("all => all.forEach(one => { one.open = false; })")
     opened.js("panel.content.activeCellIndex = 0; app.shell.activateById(panel.id);")
 
@@ -81,7 +83,6 @@ def tab_to(lab: Lab, name: str) -> None:
 
 def choose(lab: Lab, label: str) -> None:
     """Choose an entry of the card's menu by the keyboard alone."""
-    # After a copy the button shows a check mark for a while.
     expect(lab.output(0).locator(".hailuo-more")).to_have_text("…")
     if not focus(lab)["name"].startswith("…"):  # it has the focus again after its menu was used
         tab_to(lab, "…")

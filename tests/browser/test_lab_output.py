@@ -341,7 +341,7 @@ def test_colour(open_tab: OpenLab, server: Server, name: str) -> None:
         '%%hailuo --mode pro --note "two words"\nA {animal} in {{braces}}. [Pan left] Then it goes.'
     )
     lab = open_tab(server.write(f"{name}.ipynb", [code, "print(1)"]), kernel=False)
-    line = lab.page.locator(".jp-Cell").nth(0).locator(".cm-line")
+    line = lab.cell(0).locator(".cm-line")
 
     def colours() -> dict[str, str]:
         spans = line.locator("span").evaluate_all(
@@ -350,7 +350,11 @@ def test_colour(open_tab: OpenLab, server: Server, name: str) -> None:
         return {text.strip(): colour for text, colour in spans}
 
     kinds = ("%%hailuo", "--mode", "pro", "{animal}", "[Pan left]")
-    lab.until(lambda: set(kinds) <= set(colours()), "the cell is coloured")
+    try:
+        lab.until(lambda: set(kinds) <= set(colours()), "the cell is coloured")
+    except AssertionError as error:
+        error.add_note(f"{colours()}, {lab.js('return model.cells.get(0).mimeType;')}")
+        raise
     seen, plain = colours(), line.nth(1).evaluate("line => getComputedStyle(line).color")
     assert len({plain, *(seen[kind] for kind in kinds)}) == 1 + len(kinds)
     assert seen['"two words"'] == seen["pro"]

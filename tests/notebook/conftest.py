@@ -34,9 +34,12 @@ def kernels_import_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """A simulator whose jobs take some two seconds; its clips have an eighth of the usual size."""
+    """A simulator whose jobs take some two seconds; its clips have an eighth of the usual size.
+
+    Each test has one of its own, so that it counts no other test's jobs and requests.
+    """
     options = SimulatorOptions(speed=100.0, seed=7, variants=1, shrink=8)
     with Simulator(options) as running:
         yield running

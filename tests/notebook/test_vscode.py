@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.simulator import Simulator
+from tests.support.held_jobs import holding
 from tests.support.notebook_files import command
 from tests.support.vscode_client import WIDGET, Cell, Output, VSCode
 
@@ -150,15 +152,17 @@ def states(cell: Cell) -> set[str]:
 
 @pytest.mark.parametrize("saved", [False, True])
 def test_an_old_output_learns_what_another_process_has_finished(
-    saved: bool, folder: Path, env: dict[str, str]
+    saved: bool, folder: Path, env: dict[str, str], simulator: Simulator
 ) -> None:
+    let_go = holding(simulator, "A heron")
     with VSCode(folder / "work.ipynb", env) as page:
         page.run("%load_ext hailuo_jupyter")
         cell = page.run(RUN)
-        assert states(cell) == {"submitted"}
+        page.until(lambda: states(cell) <= {"submitted", "queued", "generating"})
         if saved:
             page.save()
         page.end_kernel()
+        let_go()
         collect(env, folder)
         page.restart()
         page.run("%load_ext hailuo_jupyter")
@@ -168,22 +172,25 @@ def test_an_old_output_learns_what_another_process_has_finished(
 
 
 def test_a_comparison_follows_its_runs_and_does_so_after_a_restart(
-    folder: Path, env: dict[str, str]
+    folder: Path, env: dict[str, str], simulator: Simulator
 ) -> None:
+    let_go, let_go_later = holding(simulator, "At dawn."), holding(simulator, "At noon.")
     with VSCode(folder / "work.ipynb", env) as page:
         page.run("%load_ext hailuo_jupyter")
         both = [page.run(RUN + end) for end in ("", " At dawn.")]
         compare = "%hailuo compare " + " ".join(map(run_id, both))
         early = page.run(compare)
-        assert "completed" not in states(early)
+        assert states(early) != {"completed"}
+        let_go()
         page.until(lambda: all(states(each) == {"completed"} for each in (*both, early)))
 
         later = [page.run(f"{RUN} {when}.") for when in ("By night", "At noon")]
         compare = "%hailuo compare " + " ".join(map(run_id, later))
         unfinished = page.run(compare)
-        assert "completed" not in states(unfinished)
+        assert states(unfinished) != {"completed"}
         page.save()
         page.end_kernel()
+        let_go_later()
         collect(env, folder)
         page.restart()
         before = [len(cell.outputs[0].updates) for cell in (*both, early)]

@@ -421,10 +421,14 @@ class Lab:
         self.until(lambda: video.evaluate(ready) >= 2, "the clip has a frame")
         assert abs(video.evaluate("video => video.duration") - seconds) < 0.2
 
+    def cell(self, cell: int) -> Any:
+        """A cell of the notebook in view, on the page."""
+        notebook = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook")
+        return notebook.locator(".jp-Cell").nth(cell)
+
     def output(self, cell: int) -> Any:
         """The outputs of a cell, on the page."""
-        notebook = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook")
-        return notebook.locator(".jp-Cell").nth(cell).locator(".jp-Cell-outputWrapper")
+        return self.cell(cell).locator(".jp-Cell-outputWrapper")
 
     def kill_kernel(self) -> None:
         """Kill the kernel as the system does that has run out of memory; the server starts another."""

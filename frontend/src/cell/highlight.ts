@@ -9,7 +9,8 @@ import type { ICellState } from './tokens';
 import { startState, token } from './tokens';
 
 const MIME = 'text/x-hailuo';
-const PYTHON = 'text/x-ipython';
+// A notebook's file names the first, its kernel the second.
+const PYTHON = ['text/x-python', 'text/x-ipython'];
 const MAGIC = /^%%hailuo(\s|$)/;
 
 /** Register the language with JupyterLab's editors. */
@@ -20,7 +21,7 @@ export function addLanguage(languages: IEditorLanguageRegistry): void {
     mime: MIME,
     load: async () => {
       // An editor takes the language that loads last, so Python has to load first.
-      await languages.getLanguage(PYTHON);
+      await Promise.all(PYTHON.map(mime => languages.getLanguage(mime)));
       return new LanguageSupport(language());
     }
   });
