@@ -21,13 +21,17 @@ PROTOCOL = 1
 #: What a page can have done with a run.
 ACTIONS = ("delete", "watch", "copy", "cancel")
 
+#: What a page can have done with a sweep.
+SWEEP_ACTIONS = ("watch", "stop", "resume")
+
 #: Operations of this kernel beyond the protocol's first ones.
-CAN = ("rate", "price", "act")
+CAN = ("rate", "price", "act", "sweep")
 
 #: What a page says that can read references to records in its notebook's metadata (`record.reference`).
 REFERENCES = "references"
 
 _RUN_ID = re.compile(PATTERN)
+_SWEEP_ID = re.compile(r"sweep-[0-9a-z]{8}")
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,39}")
 
 _MOST_STARS = 5
@@ -150,6 +154,29 @@ class Act:
 
 
 @dataclass(frozen=True)
+class ActOnSweep:
+    """A request to do something with a sweep.
+
+    Parameters
+    ----------
+    ask
+        The number of the request.
+    sweep
+        The sweep's id.
+    action
+        One of `SWEEP_ACTIONS`.
+    confirmed, about
+        See `Act`.
+    """
+
+    ask: int
+    sweep: str
+    action: str
+    confirmed: bool
+    about: str = ""
+
+
+@dataclass(frozen=True)
 class UnknownMessage:
     """A front end that speaks another version of the protocol; its extension's version, or empty."""
 
@@ -161,7 +188,7 @@ def message(op: str, **content: Any) -> dict[str, Any]:
     return {TARGET: PROTOCOL, "version": __version__, "op": op, **content}
 
 
-def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
+def read(data: Any) -> Hello | Rate | AskPrice | Act | ActOnSweep | UnknownMessage | None:
     """Parse a front end's message.
 
     Parameters
@@ -171,7 +198,7 @@ def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
 
     Returns
     -------
-    Hello, Rate, AskPrice, Act, UnknownMessage or None
+    Hello, Rate, AskPrice, Act, ActOnSweep, UnknownMessage or None
         None for other messages, and for those that this version may ignore.
     """
     if not isinstance(data, dict) or TARGET not in data:
@@ -195,6 +222,8 @@ def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
         return _ask_price(data)
     if data.get("op") == "act":
         return _act(data)
+    if data.get("op") == "sweep":
+        return _act_on_sweep(data)
     return _rate(data) if data.get("op") == "rate" else None
 
 
@@ -214,6 +243,16 @@ def _act(data: Mapping[Any, Any]) -> Act | None:
     shown = tuple(each for each in _list(data.get("output"))[:_MOST_SHOWN] if _is_run(each))
     about = _text(data.get("about"), _LONGEST_SUBJECT)
     return Act(ask, run_id, shown, action, data.get("confirmed") is True, about)
+
+
+def _act_on_sweep(data: Mapping[Any, Any]) -> ActOnSweep | None:
+    ask, sweep, action = data.get("ask"), data.get("sweep"), data.get("action")
+    if not isinstance(ask, int) or not isinstance(sweep, str) or not isinstance(action, str):
+        return None
+    if not _is_number(ask) or not _SWEEP_ID.fullmatch(sweep) or action not in SWEEP_ACTIONS:
+        return None
+    about = _text(data.get("about"), _LONGEST_SUBJECT)
+    return ActOnSweep(ask, sweep, action, data.get("confirmed") is True, about)
 
 
 def _rate(data: Mapping[Any, Any]) -> Rate | None:

@@ -19,7 +19,15 @@ import { catchUp } from './catchUp';
 import { HailuoDocument } from './document';
 import type { PageMessage } from './messages';
 import type { IMismatch, Received, RecordsMessage } from './protocol';
-import { act, askPrice, hello, rate, read, TARGET } from './protocol';
+import {
+  act,
+  actOnSweep,
+  askPrice,
+  hello,
+  rate,
+  read,
+  TARGET
+} from './protocol';
 import type { JsonObject, RunRecord } from './records';
 import { asObject, isSettled, panelId, recordsOf, sweepId } from './records';
 import type { BundleKind } from './repair';
@@ -344,9 +352,20 @@ export class NotebookSync implements IDisposable {
         this._send(askPrice(this._version, ask, run, source));
     }
     if (capabilities.includes('act')) {
-      this._actions.send = (ask, { run, output, ...what }) => {
-        const which = { ask, run_id: run, output: [...output] };
-        this._send(act(this._version, { ...what, ...which }));
+      this._actions.send = (ask, question) => {
+        if ('run' in question) {
+          const { run, output, ...what } = question;
+          const which = { ask, run_id: run, output: [...output] };
+          this._send(act(this._version, { ...what, ...which }));
+        } else if (capabilities.includes('sweep')) {
+          this._send(actOnSweep(this._version, { ...question, ask }));
+        } else {
+          this._actions.answer({
+            ...{ op: 'acted', client: '', ask, text: [], bundles: [] },
+            problem:
+              "The kernel's hailuo-jupyter is older and can't do this here. Use %hailuo stop or resume."
+          });
+        }
       };
     }
   }

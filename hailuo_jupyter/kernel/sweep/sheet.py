@@ -65,6 +65,8 @@ class Sheet:
         A sentence on what blocks it, or when it may be done.
     sending
         Whether waiting runs are sent automatically.
+    price
+        The price of what is not sent, in words; empty if nothing is left or the rest is being sent.
     """
 
     sweep: str
@@ -72,6 +74,7 @@ class Sheet:
     cells: tuple[Cell, ...]
     hint: str = ""
     sending: bool = False
+    price: str = ""
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -82,6 +85,8 @@ class Sheet:
         """Return the sheet as JSON for its output."""
         return {
             "id": self.sweep,
+            **({"sending": True} if self.sending else {}),
+            **({"price": self.price} if self.price else {}),
             "axes": [{"name": name, "values": list(values)} for name, values in self.axes],
             "cells": [
                 {"at": list(cell.at), "runs": list(cell.runs)}

@@ -440,6 +440,87 @@
 .hailuo-card .hailuo-side:has(> .hailuo-actions) .hailuo-can-cancel {
   display: none;
 }
+
+/* A contact sheet's buttons; the one that stops or resumes is last, so that none moves when it goes. */
+.hailuo-sheet-tools {
+  margin: 0 0 8px;
+}
+
+.hailuo-sheet-tools > .hailuo-row {
+  flex-wrap: wrap;
+  align-items: center;
+}
+
+/* Room for the longer of their labels. */
+.hailuo-sheet-tools button.hailuo-play-all {
+  min-width: 76px;
+}
+
+.hailuo-sheet-tools button.hailuo-compare-ticked {
+  min-width: 96px;
+}
+
+.hailuo-size {
+  display: flex;
+  align-items: center;
+  gap: 6px;
+  padding: 0 6px;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-size select {
+  height: 26px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+}
+
+.hailuo-tick {
+  z-index: 1;
+  display: flex;
+  grid-area: 1 / 1 / 2 / 2;
+  place-content: center;
+  place-self: start;
+  align-items: center;
+  width: 24px;
+  height: 24px;
+  margin: 4px;
+  border-radius: 4px;
+  background: rgb(0 0 0 / 55%);
+  cursor: pointer;
+}
+
+.hailuo-tick input {
+  width: 16px;
+  height: 16px;
+  margin: 0;
+  accent-color: var(--jp-brand-color1);
+  cursor: pointer;
+}
+
+.hailuo-tick:has(:focus-visible),
+.hailuo-size select:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-compared.hailuo-mod-many {
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 220px), 1fr));
+}
+
+/* The kernel has written the takes' widths for medium ones into the elements. */
+.hailuo-grid.hailuo-mod-small td > div:first-child > div {
+  flex-basis: 112px !important;
+}
+
+.hailuo-grid.hailuo-mod-large td > div:first-child > div {
+  flex-basis: 300px !important;
+  max-width: 640px !important;
+}
 `,""]),a.d(i,{},{A:n})},29(o,i,a){var e=a(27),r=a.n(e),t=a(28),n=(a.n(t))()(r());n.push([o.id,`/* The side panel with a notebook's runs. */
 .hailuo-runs {
   container-type: inline-size;
@@ -785,4 +866,4 @@ p.hailuo-run-player {
     justify-content: start;
   }
 }
-`,""]),a.d(i,{},{A:n})},28(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",e=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),e&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),e&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,e,r,t){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(e)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);e&&n[s[0]]||(void 0!==t&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=t),a&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=a),r&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=r):s[4]="".concat(r)),i.push(s))}},i}},27(o){o.exports=function(o){return o[1]}},20(o){var i=[];function a(o){for(var a=-1,e=0;e<i.length;e++)if(i[e].identifier===o){a=e;break}return a}function e(o,e){for(var r={},t=[],n=0;n<o.length;n++){var l=o[n],u=e.base?l[0]+e.base:l[0],p=r[u]||0,s="".concat(u," ").concat(p);r[u]=p+1;var d=a(s),h={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==d)i[d].references++,i[d].updater(h);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(h,e);e.byIndex=n,i.splice(n,0,{identifier:s,updater:c,references:1})}t.push(s)}return t}o.exports=function(o,r){var t=e(o=o||[],r=r||{});return function(o){o=o||[];for(var n=0;n<t.length;n++){var l=a(t[n]);i[l].references--}for(var u=e(o,r),p=0;p<t.length;p++){var s=a(t[p]);0===i[s].references&&(i[s].updater(),i.splice(s,1))}t=u}}},22(o){var i={};o.exports=function(o,a){var e=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(a)}},24(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},23(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},21(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var e,r,t;e="",a.supports&&(e+="@supports (".concat(a.supports,") {")),a.media&&(e+="@media ".concat(a.media," {")),(r=void 0!==a.layer)&&(e+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),e+=a.css,r&&(e+="}"),a.media&&(e+="}"),a.supports&&(e+="}"),(t=a.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(t))))," */")),o.styleTagTransform(e,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},25(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},19(o,i,a){var e=a(20),r=a.n(e),t=a(21),n=a.n(t),l=a(22),u=a.n(l),p=a(23),s=a.n(p),d=a(24),h=a.n(d),c=a(25),f=a.n(c),m=a(26),x={};x.styleTagTransform=f(),x.setAttributes=s(),x.insert=u().bind(null,"head"),x.domAPI=n(),x.insertStyleElement=h(),r()(m.A,x),m.A&&m.A.locals&&m.A.locals;var b=a(29),g={};g.styleTagTransform=f(),g.setAttributes=s(),g.insert=u().bind(null,"head"),g.domAPI=n(),g.insertStyleElement=h(),r()(b.A,g),b.A&&b.A.locals&&b.A.locals;var v=a(30),w={};w.styleTagTransform=f(),w.setAttributes=s(),w.insert=u().bind(null,"head"),w.domAPI=n(),w.insertStyleElement=h(),r()(v.A,w),v.A&&v.A.locals&&v.A.locals}}]);
+`,""]),a.d(i,{},{A:n})},28(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",e=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),e&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),e&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,e,r,t){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(e)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);e&&n[s[0]]||(void 0!==t&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=t),a&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=a),r&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=r):s[4]="".concat(r)),i.push(s))}},i}},27(o){o.exports=function(o){return o[1]}},20(o){var i=[];function a(o){for(var a=-1,e=0;e<i.length;e++)if(i[e].identifier===o){a=e;break}return a}function e(o,e){for(var r={},t=[],n=0;n<o.length;n++){var l=o[n],u=e.base?l[0]+e.base:l[0],p=r[u]||0,s="".concat(u," ").concat(p);r[u]=p+1;var h=a(s),d={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==h)i[h].references++,i[h].updater(d);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(d,e);e.byIndex=n,i.splice(n,0,{identifier:s,updater:c,references:1})}t.push(s)}return t}o.exports=function(o,r){var t=e(o=o||[],r=r||{});return function(o){o=o||[];for(var n=0;n<t.length;n++){var l=a(t[n]);i[l].references--}for(var u=e(o,r),p=0;p<t.length;p++){var s=a(t[p]);0===i[s].references&&(i[s].updater(),i.splice(s,1))}t=u}}},22(o){var i={};o.exports=function(o,a){var e=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(a)}},24(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},23(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},21(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var e,r,t;e="",a.supports&&(e+="@supports (".concat(a.supports,") {")),a.media&&(e+="@media ".concat(a.media," {")),(r=void 0!==a.layer)&&(e+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),e+=a.css,r&&(e+="}"),a.media&&(e+="}"),a.supports&&(e+="}"),(t=a.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(t))))," */")),o.styleTagTransform(e,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},25(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},19(o,i,a){var e=a(20),r=a.n(e),t=a(21),n=a.n(t),l=a(22),u=a.n(l),p=a(23),s=a.n(p),h=a(24),d=a.n(h),c=a(25),f=a.n(c),m=a(26),x={};x.styleTagTransform=f(),x.setAttributes=s(),x.insert=u().bind(null,"head"),x.domAPI=n(),x.insertStyleElement=d(),r()(m.A,x),m.A&&m.A.locals&&m.A.locals;var b=a(29),g={};g.styleTagTransform=f(),g.setAttributes=s(),g.insert=u().bind(null,"head"),g.domAPI=n(),g.insertStyleElement=d(),r()(b.A,g),b.A&&b.A.locals&&b.A.locals;var v=a(30),w={};w.styleTagTransform=f(),w.setAttributes=s(),w.insert=u().bind(null,"head"),w.domAPI=n(),w.insertStyleElement=d(),r()(v.A,w),v.A&&v.A.locals&&v.A.locals}}]);
