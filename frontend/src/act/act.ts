@@ -35,7 +35,7 @@ export async function act(
   const question = { run: record.run_id, output, action };
   const asked = (answer: ActedAnswer): IConsent => ({
     body: answer.text,
-    label: texts.consent?.label ?? ''
+    button: Dialog.warnButton({ label: texts.consent?.label })
   });
   return (await perform(texts, question, asked, context)) !== null;
 }
@@ -54,7 +54,7 @@ export async function actOnSweep(
   // The first sentence is what would be bought, and for how much.
   const asked = ({ text: [bought, ...body] }: ActedAnswer): IConsent => ({
     body,
-    label: `${texts.consent?.label} ${bought}`
+    button: Dialog.okButton({ label: `${texts.consent?.label} ${bought}` })
   });
   const done = await perform(texts, { sweep, action }, asked, context);
   return done && done.text.join(' ');
@@ -63,8 +63,8 @@ export async function actOnSweep(
 /** What the user agrees to. */
 interface IConsent {
   readonly body: readonly string[];
-  /** Of the button that agrees. */
-  readonly label: string;
+  /** The button that agrees. */
+  readonly button: Dialog.IButton;
 }
 
 type Unconfirmed<Question> = Omit<Question, 'confirmed' | 'about'>;
@@ -122,15 +122,12 @@ async function askOrSay(
 async function agree(
   title: string,
   keep: string,
-  { body, label }: IConsent
+  { body, button: yes }: IConsent
 ): Promise<boolean> {
   const { button } = await showDialog({
     title: `${title}?`,
     body: paragraphs(body),
-    buttons: [
-      Dialog.cancelButton({ label: keep }),
-      Dialog.warnButton({ label })
-    ],
+    buttons: [Dialog.cancelButton({ label: keep }), yes],
     defaultButton: 0
   });
   return button.accept;

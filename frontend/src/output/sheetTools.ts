@@ -6,7 +6,7 @@ import type { RunRecord } from '../sync/records';
 import type { IActionContext } from './actions';
 import { createButton, runOnce } from './buttons';
 import { compareClips } from './compareTakes';
-import { clipLink } from './links';
+import { playerSource } from './links';
 import type { ISheet } from './sheet';
 import { resumeLabel } from './sheet';
 import type { SheetPlayer } from './sheetPlayer';
@@ -93,7 +93,7 @@ export class SheetTools implements IDisposable {
         const clips = this._tickedRecords(records).map(record => ({
           record,
           name: sheet.names.get(record.run_id) ?? record.run_id,
-          link: clipLink(html, record)
+          link: playerSource(html, record.run_id)
         }));
         await compareClips('Compare clips', clips, resolver);
         this._renderCompare();
@@ -124,7 +124,11 @@ export class SheetTools implements IDisposable {
       const clip = node
         .querySelector(`video[title="Clip of run ${run_id}"]`)
         ?.closest('.hailuo-clip');
-      if (!clip || record.state !== 'completed' || !clipLink(html, record)) {
+      if (
+        !clip ||
+        record.state !== 'completed' ||
+        !playerSource(html, run_id)
+      ) {
         ticked.delete(run_id);
         continue;
       }

@@ -129,13 +129,14 @@ class Sweep:
             for place, part in zip(plan.shape.places, plan.parts, strict=True)
         )
         rest = "" if self.sending or not plan.missing else plan.total.words
-        return Sheet(plan.sweep, plan.shape.axes, cells, self._hint(), self.sending, rest)
+        return Sheet(
+            plan.sweep, plan.shape.axes, cells, self._hint(), self.sending, rest, self._command()
+        )
 
     def _hint(self) -> str:
-        again = f"Use '%hailuo resume {self.sweep_id}' to submit the rest."
         if self._course is not None and self._course.problems:
             why = next(iter(self._course.problems.values())).what
-            return f"{formatting.shorten(formatting.escape_control(why), 200)} {again}"
+            return formatting.shorten(formatting.escape_control(why), 200)
         if self.sending:
             now = self.engine.now()
             fast = self._left_s() < 120
@@ -146,7 +147,12 @@ class Sweep:
         # Whoever stops it wants to know what it costs all the same.
         going = sum(under_way(self.engine.row(run.run_id)) for run in self.runs)
         goes_on = f" {going} already submitted: paid for, will be downloaded." if going else ""
-        return f"Nothing more is sent.{goes_on} {again}"
+        return f"Nothing more is sent.{goes_on}"
+
+    def _command(self) -> str:
+        problems = self._course is not None and self._course.problems
+        rest = problems or (self._plan.missing and not self.sending)
+        return sheets.resume_command(self.sweep_id) if rest else ""
 
     def _left_s(self) -> float:
         """Return the estimated seconds until all is done."""
