@@ -182,7 +182,7 @@ ADVICE = {
         ),
     ),
     "CannotCancel": (
-        "The provider cannot stop a job, the job has ended or is not known yet, or another process works on it.",
+        "The provider cannot stop jobs, it has ended or is not known yet, or another process works on it.",
         (
             "Wait for the clip: it is paid for. If the run is being submitted, cancel it again afterwards. "
             "If another kernel works on the run, cancel it there."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -244,7 +245,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, data: Any) -> list[Any]:
     sent: list[Any] = []
 
     def send(data: Any) -> None:
-        sent.append(data)
+        sent.append(json.loads(json.dumps(data)))
 
     taken._comm = SimpleNamespace(send=send, close=lambda: None)
     taken._notebooks["page"] = Notebook("nb", None, Path())
