@@ -30,8 +30,8 @@ from tests.support.kernel_ports import kernel_ports
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-#: These versions lose a request now and then, whatever is loaded: one in some hundred that are sent just after
-#: a completion. A person runs such a cell once more.
+#: These versions lose a request now and then, whatever is loaded: one in some hundred sent just after a
+#: completion. A person runs such a cell once more.
 _LOSES_REQUESTS = ("ipykernel-7.0.1", "ipykernel-7.2.0")
 
 #: The types that have a renderer, in the order in which they are tried.
