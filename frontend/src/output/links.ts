@@ -64,6 +64,7 @@ function clipStem(record: RunRecord): string {
 export function posterUri(html: string, id: string): string | null {
   for (const title of [
     `alt="One picture of the clip of run ${id}"`,
+    `alt="Open the clip of run ${id}"`,
     `title="Clip of run ${id}"`
   ]) {
     const at = html.indexOf(title);
