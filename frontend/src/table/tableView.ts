@@ -95,9 +95,8 @@ export class TableView implements IDisposable {
   }
 
   private _build(table: ITable): void {
-    const caption = document.createElement('div');
-    caption.className = 'hailuo-table-caption';
-    caption.textContent = table.caption;
+    const caption = part('div', 'hailuo-table-caption', table.caption);
+    caption.append(this._order);
     const region = document.createElement('div');
     region.className = 'hailuo-table-scroll';
     region.tabIndex = 0; // so that it scrolls by keyboard
@@ -109,6 +108,7 @@ export class TableView implements IDisposable {
     head.append(this._headRow());
     this._rows.forEach(row => this._body.append(this._row(row)));
     grid.append(head, this._body);
+    keepRoles(grid);
     region.append(grid);
     this.node.append(caption, this._tools(), region);
     const common = commonOf(table);
@@ -381,6 +381,7 @@ export class TableView implements IDisposable {
     const again = this._sorted?.column.name === name;
     const descending = again ? !this._sorted?.descending : greatestFirst;
     this._sorted = { column, descending };
+    this._order.textContent = ` · now sorted by ${column.label.toLowerCase()}`;
     for (const [each, cell] of this._heads) {
       const here = each === name;
       const arrow = cell.querySelector('button > span');
@@ -470,6 +471,7 @@ export class TableView implements IDisposable {
   private readonly _ratings: RatingSender;
   private readonly _actions: ITableActions;
   private readonly _player: HoverPlay;
+  private readonly _order = document.createElement('span');
   private readonly _count = document.createElement('span');
   private readonly _all = document.createElement('input');
   private readonly _body = document.createElement('tbody');
@@ -482,6 +484,20 @@ export class TableView implements IDisposable {
   private readonly _ticked = new Set<string>();
   private _rows: readonly IRow[];
   private _sorted: { column: IColumn; descending: boolean } | null = null;
+}
+
+/** In a narrow output the rows are no table for the style sheet; for screen readers they stay one. */
+function keepRoles(table: HTMLTableElement): void {
+  const set = (selector: string, role: string): void =>
+    table
+      .querySelectorAll(selector)
+      .forEach(each => each.setAttribute('role', role));
+  table.setAttribute('role', 'table');
+  set('thead, tbody', 'rowgroup');
+  set('tr', 'row');
+  set('thead th', 'columnheader');
+  set('tbody th', 'rowheader');
+  set('td', 'cell');
 }
 
 function part(tag: string, name: string, text: string): HTMLElement {

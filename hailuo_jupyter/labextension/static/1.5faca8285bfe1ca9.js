@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{26(o,i,a){var t=a(27),e=a.n(t),r=a(28),l=(a.n(r))()(e());l.push([o.id,`/* The live card takes its twin's place while it lives. */
+"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{26(o,a,i){var t=i(27),e=i.n(t),r=i(28),l=(i.n(r))()(e());l.push([o.id,`/* The live card takes its twin's place while it lives. */
 .hailuo-output.hailuo-mod-live > .hailuo-static,
 .hailuo-output:not(.hailuo-mod-live) > .hailuo-card {
   display: none;
@@ -238,7 +238,7 @@
   margin: 0 0 8px;
   overflow-wrap: anywhere;
 }
-`,""]),a.d(i,{},{A:l})},30(o,i,a){var t=a(27),e=a.n(t),r=a(28),l=(a.n(r))()(e());l.push([o.id,`/*
+`,""]),i.d(a,{},{A:l})},30(o,a,i){var t=i(27),e=i.n(t),r=i(28),l=(i.n(r))()(e());l.push([o.id,`/*
  * A card: the clip, or its room until it is there, and facts and actions beside it, all at the same
  * place before and after. The templates' own styles let them wrap; in a wide output they do not.
  */
@@ -440,7 +440,7 @@
 .hailuo-card .hailuo-side:has(> .hailuo-actions) .hailuo-can-cancel {
   display: none;
 }
-`,""]),a.d(i,{},{A:l})},29(o,i,a){var t=a(27),e=a.n(t),r=a(28),l=(a.n(r))()(e());l.push([o.id,`/* The side panel with a notebook's runs. */
+`,""]),i.d(a,{},{A:l})},29(o,a,i){var t=i(27),e=i.n(t),r=i(28),l=(i.n(r))()(e());l.push([o.id,`/* The side panel with a notebook's runs. */
 .hailuo-runs {
   container-type: inline-size;
   display: flex;
@@ -785,7 +785,7 @@ p.hailuo-run-player {
     justify-content: start;
   }
 }
-`,""]),a.d(i,{},{A:l})},31(o,i,a){var t=a(27),e=a.n(t),r=a(28),l=(a.n(r))()(e());l.push([o.id,`/* A table of runs: one row a run, its clip at the left. */
+`,""]),i.d(a,{},{A:l})},31(o,a,i){var t=i(27),e=i.n(t),r=i(28),l=(i.n(r))()(e());l.push([o.id,`/* A table of runs: one row a run, its clip at the left. */
 .hailuo-table {
   padding: 2px 0 4px;
   color: var(--jp-ui-font-color1);
@@ -795,7 +795,10 @@ p.hailuo-run-player {
 }
 
 .hailuo-table-caption {
+  overflow: hidden;
   font-weight: 600;
+  text-overflow: ellipsis;
+  white-space: nowrap;
 }
 
 .hailuo-table-tools {
@@ -835,12 +838,12 @@ p.hailuo-run-player {
 }
 
 .hailuo-table-scroll {
+  position: relative;
   overflow-x: auto;
 }
 
 .hailuo-table table {
   width: 100%;
-  min-width: 560px;
   max-width: 1200px;
   border-collapse: collapse;
   text-align: left;
@@ -893,7 +896,7 @@ p.hailuo-run-player {
 }
 
 .hailuo-table tbody tr.hailuo-mod-ticked {
-  background: var(--jp-layout-color3);
+  background: var(--jp-layout-color2);
 }
 
 .hailuo-table tr > :first-child {
@@ -902,23 +905,23 @@ p.hailuo-run-player {
 }
 
 .hailuo-table tbody tr > :first-child {
-  border-left: 3px solid var(--jp-border-color1);
+  border-left: 3px solid var(--hailuo-tone, var(--jp-border-color1));
 }
 
-.hailuo-table tbody tr[data-tone='working'] > :first-child {
-  border-left-color: #3b82f6;
+.hailuo-table tbody tr[data-tone='working'] {
+  --hailuo-tone: #3b82f6;
 }
 
-.hailuo-table tbody tr[data-tone='waiting'] > :first-child {
-  border-left-color: #b7791f;
+.hailuo-table tbody tr[data-tone='waiting'] {
+  --hailuo-tone: #b7791f;
 }
 
-.hailuo-table tbody tr[data-tone='done'] > :first-child {
-  border-left-color: #2e9e4f;
+.hailuo-table tbody tr[data-tone='done'] {
+  --hailuo-tone: #2e9e4f;
 }
 
-.hailuo-table tbody tr[data-tone='broken'] > :first-child {
-  border-left-color: #e5484d;
+.hailuo-table tbody tr[data-tone='broken'] {
+  --hailuo-tone: #e5484d;
 }
 
 .hailuo-table input[type='checkbox'] {
@@ -984,6 +987,12 @@ p.hailuo-run-player {
   color: var(--jp-ui-font-color2);
 }
 
+.hailuo-table
+  tr:is(:hover, .hailuo-mod-ticked)
+  :is(.hailuo-table-state, .hailuo-table-faint) {
+  color: var(--jp-ui-font-color1);
+}
+
 .hailuo-table-prompt {
   display: -webkit-box;
   overflow: hidden;
@@ -1038,4 +1047,58 @@ p.hailuo-run-player {
   outline: 2px solid var(--jp-brand-color1);
   outline-offset: 1px;
 }
-`,""]),a.d(i,{},{A:l})},28(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",t=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),t&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),t&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);t&&l[s[0]]||(void 0!==r&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=r),a&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=a),e&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=e):s[4]="".concat(e)),i.push(s))}},i}},27(o){o.exports=function(o){return o[1]}},20(o){var i=[];function a(o){for(var a=-1,t=0;t<i.length;t++)if(i[t].identifier===o){a=t;break}return a}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,s="".concat(u," ").concat(p);e[u]=p+1;var d=a(s),h={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==d)i[d].references++,i[d].updater(h);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(h,t);t.byIndex=l,i.splice(l,0,{identifier:s,updater:c,references:1})}r.push(s)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=a(r[l]);i[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var s=a(r[p]);0===i[s].references&&(i[s].updater(),i.splice(s,1))}r=u}}},22(o){var i={};o.exports=function(o,a){var t=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(a)}},24(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},23(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},21(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var t,e,r;t="",a.supports&&(t+="@supports (".concat(a.supports,") {")),a.media&&(t+="@media ".concat(a.media," {")),(e=void 0!==a.layer)&&(t+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),t+=a.css,e&&(t+="}"),a.media&&(t+="}"),a.supports&&(t+="}"),(r=a.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},25(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},19(o,i,a){var t=a(20),e=a.n(t),r=a(21),l=a.n(r),n=a(22),u=a.n(n),p=a(23),s=a.n(p),d=a(24),h=a.n(d),c=a(25),b=a.n(c),f=a(26),x={};x.styleTagTransform=b(),x.setAttributes=s(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=h(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=a(29),g={};g.styleTagTransform=b(),g.setAttributes=s(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=h(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=a(30),w={};w.styleTagTransform=b(),w.setAttributes=s(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=h(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=a(31),j={};j.styleTagTransform=b(),j.setAttributes=s(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=h(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
+
+/* In a narrow output the rest of a row is a line below. */
+@container hailuo (width < 640px) {
+  .hailuo-table tr {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: flex-start;
+    border-bottom: 1px solid var(--jp-border-color2);
+  }
+
+  .hailuo-table tr > * {
+    min-width: 0 !important;
+    border-bottom: 0;
+  }
+
+  .hailuo-table thead tr {
+    align-items: center;
+  }
+
+  .hailuo-table thead th {
+    padding-inline: 6px 0;
+  }
+
+  /* Nothing is sorted by it. */
+  .hailuo-table thead th:nth-child(2) {
+    position: absolute;
+    clip-path: inset(50%);
+  }
+
+  .hailuo-table tbody tr > .hailuo-table-run {
+    flex: 1 0 calc(100% - 185px);
+  }
+
+  .hailuo-table tbody tr > .hailuo-table-run ~ td {
+    padding-block: 0 6px;
+    line-height: 20px;
+  }
+
+  .hailuo-table tbody tr > .hailuo-table-rating {
+    margin-left: 24px;
+  }
+
+  .hailuo-table tbody tr > .hailuo-table-rating:empty {
+    display: none;
+  }
+
+  .hailuo-table tbody tr > :first-child {
+    border-left: 0;
+  }
+
+  .hailuo-table tbody tr {
+    border-left: 3px solid var(--hailuo-tone, var(--jp-border-color1));
+  }
+}
+`,""]),i.d(a,{},{A:l})},28(o){o.exports=function(o){var a=[];return a.toString=function(){return this.map(function(a){var i="",t=void 0!==a[5];return a[4]&&(i+="@supports (".concat(a[4],") {")),a[2]&&(i+="@media ".concat(a[2]," {")),t&&(i+="@layer".concat(a[5].length>0?" ".concat(a[5]):""," {")),i+=o(a),t&&(i+="}"),a[2]&&(i+="}"),a[4]&&(i+="}"),i}).join("")},a.i=function(o,i,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var h=[].concat(o[p]);t&&l[h[0]]||(void 0!==r&&(void 0===h[5]||(h[1]="@layer".concat(h[5].length>0?" ".concat(h[5]):""," {").concat(h[1],"}")),h[5]=r),i&&(h[2]&&(h[1]="@media ".concat(h[2]," {").concat(h[1],"}")),h[2]=i),e&&(h[4]?(h[1]="@supports (".concat(h[4],") {").concat(h[1],"}"),h[4]=e):h[4]="".concat(e)),a.push(h))}},a}},27(o){o.exports=function(o){return o[1]}},20(o){var a=[];function i(o){for(var i=-1,t=0;t<a.length;t++)if(a[t].identifier===o){i=t;break}return i}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,h="".concat(u," ").concat(p);e[u]=p+1;var s=i(h),d={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==s)a[s].references++,a[s].updater(d);else{var c=function(o,a){var i=a.domAPI(a);return i.update(o),function(a){a?(a.css!==o.css||a.media!==o.media||a.sourceMap!==o.sourceMap||a.supports!==o.supports||a.layer!==o.layer)&&i.update(o=a):i.remove()}}(d,t);t.byIndex=l,a.splice(l,0,{identifier:h,updater:c,references:1})}r.push(h)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=i(r[l]);a[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var h=i(r[p]);0===a[h].references&&(a[h].updater(),a.splice(h,1))}r=u}}},22(o){var a={};o.exports=function(o,i){var t=function(o){if(void 0===a[o]){var i=document.querySelector(o);if(window.HTMLIFrameElement&&i instanceof window.HTMLIFrameElement)try{i=i.contentDocument.head}catch(o){i=null}a[o]=i}return a[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(i)}},24(o){o.exports=function(o){var a=document.createElement("style");return o.setAttributes(a,o.attributes),o.insert(a,o.options),a}},23(o,a,i){o.exports=function(o){var a=i.nc;a&&o.setAttribute("nonce",a)}},21(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var a=o.insertStyleElement(o);return{update:function(i){var t,e,r;t="",i.supports&&(t+="@supports (".concat(i.supports,") {")),i.media&&(t+="@media ".concat(i.media," {")),(e=void 0!==i.layer)&&(t+="@layer".concat(i.layer.length>0?" ".concat(i.layer):""," {")),t+=i.css,e&&(t+="}"),i.media&&(t+="}"),i.supports&&(t+="}"),(r=i.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,a,o.options)},remove:function(){var o;null===(o=a).parentNode||o.parentNode.removeChild(o)}}}},25(o){o.exports=function(o,a){if(a.styleSheet)a.styleSheet.cssText=o;else{for(;a.firstChild;)a.removeChild(a.firstChild);a.appendChild(document.createTextNode(o))}}},19(o,a,i){var t=i(20),e=i.n(t),r=i(21),l=i.n(r),n=i(22),u=i.n(n),p=i(23),h=i.n(p),s=i(24),d=i.n(s),c=i(25),b=i.n(c),f=i(26),x={};x.styleTagTransform=b(),x.setAttributes=h(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=d(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=i(29),g={};g.styleTagTransform=b(),g.setAttributes=h(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=d(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=i(30),w={};w.styleTagTransform=b(),w.setAttributes=h(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=d(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=i(31),j={};j.styleTagTransform=b(),j.setAttributes=h(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=d(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
