@@ -187,13 +187,8 @@
   font-size: var(--jp-ui-font-size1);
 }
 
-.hailuo-stars-group:hover > label:first-child,
-.hailuo-stars-group:focus-within > label:first-child,
 .hailuo-stars-group > .hailuo-mod-chosen:first-child {
   opacity: 1;
-}
-
-.hailuo-stars-group > .hailuo-mod-chosen:first-child {
   font-weight: 600;
   text-decoration: underline;
 }
@@ -208,6 +203,11 @@
 
 .hailuo-stars-group > label:has(input:focus-visible) {
   outline: 2px solid var(--jp-brand-color1);
+}
+
+.hailuo-stars-group:hover > label:first-child,
+.hailuo-stars-group:focus-within > label:first-child {
+  opacity: 1;
 }
 
 .hailuo-stars input {
