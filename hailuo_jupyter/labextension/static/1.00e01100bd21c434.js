@@ -180,11 +180,15 @@
   min-width: 20px;
 }
 
+/* The rating 0, after the stars: shown to who rates, or if it is the rating. */
 .hailuo-stars-group > :first-child {
+  order: 1;
+  opacity: 0;
   font-size: var(--jp-ui-font-size1);
 }
 
 .hailuo-stars-group > .hailuo-mod-chosen:first-child {
+  opacity: 1;
   font-weight: 600;
   text-decoration: underline;
 }
@@ -199,6 +203,11 @@
 
 .hailuo-stars-group > label:has(input:focus-visible) {
   outline: 2px solid var(--jp-brand-color1);
+}
+
+.hailuo-stars-group:hover > label:first-child,
+.hailuo-stars-group:focus-within > label:first-child {
+  opacity: 1;
 }
 
 .hailuo-stars input {
