@@ -19,13 +19,13 @@ TARGET = "hailuo.sync"
 PROTOCOL = 1
 
 #: What a page can have done with a run.
-ACTIONS = ("delete", "watch", "copy", "cancel")
+ACTIONS = ("delete", "watch", "copy", "cancel", "tag")
 
 #: What a page can have done with a sweep.
 SWEEP_ACTIONS = ("watch", "stop", "resume")
 
 #: Operations of this kernel beyond the protocol's first ones.
-CAN = ("rate", "price", "act", "sweep")
+CAN = ("rate", "price", "act", "tag", "sweep")
 
 #: What a page says that can read references to records in its notebook's metadata (`record.reference`).
 REFERENCES = "references"
@@ -38,6 +38,9 @@ _MOST_STARS = 5
 
 #: Runs of an output that an action brings up to date.
 _MOST_SHOWN = 100
+
+#: Tags of a request, and characters of one; longer than any valid tag.
+_MOST_TAGS, _LONGEST_TAG = 20, 100
 
 #: JavaScript's largest safe integer.
 _MOST = 2**53
@@ -143,6 +146,8 @@ class Act:
         Whether the user has agreed. If not, the answer describes what would be done.
     about
         What that description was about, as its answer said; empty before.
+    tags
+        What to tag the run with; only for the action ``tag``.
     """
 
     ask: int
@@ -151,6 +156,23 @@ class Act:
     action: str
     confirmed: bool
     about: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnreadableRequest:
+    """A request that this version cannot read, but that waits for an answer.
+
+    Parameters
+    ----------
+    op
+        Its operation: ``price``, ``act``, ``sweep`` or ``rate``.
+    ask
+        The number of the request; None for a rating, which has none.
+    """
+
+    op: str
+    ask: int | None
 
 
 @dataclass(frozen=True)
@@ -188,7 +210,11 @@ def message(op: str, **content: Any) -> dict[str, Any]:
     return {TARGET: PROTOCOL, "version": __version__, "op": op, **content}
 
 
-def read(data: Any) -> Hello | Rate | AskPrice | Act | ActOnSweep | UnknownMessage | None:
+#: What a front end can send.
+PageMessage = Hello | Rate | AskPrice | Act | ActOnSweep | UnreadableRequest | UnknownMessage
+
+
+def read(data: Any) -> PageMessage | None:
     """Parse a front end's message.
 
     Parameters
@@ -198,7 +224,7 @@ def read(data: Any) -> Hello | Rate | AskPrice | Act | ActOnSweep | UnknownMessa
 
     Returns
     -------
-    Hello, Rate, AskPrice, Act, ActOnSweep, UnknownMessage or None
+    PageMessage or None
         None for other messages, and for those that this version may ignore.
     """
     if not isinstance(data, dict) or TARGET not in data:
@@ -219,12 +245,19 @@ def read(data: Any) -> Hello | Rate | AskPrice | Act | ActOnSweep | UnknownMessa
             trusted=data.get("trusted") is not False,
         )
     if data.get("op") == "price":
-        return _ask_price(data)
+        return _ask_price(data) or _unreadable(data)
     if data.get("op") == "act":
-        return _act(data)
+        return _act(data) or _unreadable(data)
     if data.get("op") == "sweep":
-        return _act_on_sweep(data)
-    return _rate(data) if data.get("op") == "rate" else None
+        return _act_on_sweep(data) or _unreadable(data)
+    if data.get("op") == "rate":
+        return _rate(data) or UnreadableRequest("rate", None)
+    return None
+
+
+def _unreadable(data: Mapping[Any, Any]) -> UnreadableRequest | None:
+    ask = data.get("ask")
+    return UnreadableRequest(data["op"], ask) if isinstance(ask, int) and _is_number(ask) else None
 
 
 def _ask_price(data: Mapping[Any, Any]) -> AskPrice | None:
@@ -242,7 +275,10 @@ def _act(data: Mapping[Any, Any]) -> Act | None:
         return None
     shown = tuple(each for each in _list(data.get("output"))[:_MOST_SHOWN] if _is_run(each))
     about = _text(data.get("about"), _LONGEST_SUBJECT)
-    return Act(ask, run_id, shown, action, data.get("confirmed") is True, about)
+    tags = tuple(
+        tag for each in _list(data.get("tags"))[:_MOST_TAGS] if (tag := _text(each, _LONGEST_TAG))
+    )
+    return Act(ask, run_id, shown, action, data.get("confirmed") is True, about, tags)
 
 
 def _act_on_sweep(data: Mapping[Any, Any]) -> ActOnSweep | None:

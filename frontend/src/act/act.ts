@@ -19,6 +19,8 @@ export interface IActContext extends IAskContext {
 export interface IActTarget {
   readonly record: RunRecord;
   readonly output: readonly string[];
+  /** What to tag the run with. */
+  readonly tags?: readonly string[];
 }
 
 /**
@@ -28,11 +30,12 @@ export interface IActTarget {
  */
 export async function act(
   action: ActionName,
-  { record, output }: IActTarget,
+  { record, output, tags }: IActTarget,
   context: IActContext
 ): Promise<boolean> {
   const texts = TEXTS[action];
-  const question = { run: record.run_id, output, action };
+  const what = { run: record.run_id, output, action };
+  const question = tags ? { ...what, tags } : what;
   const asked = (answer: ActedAnswer): IConsent => ({
     body: answer.text,
     button: Dialog.warnButton({ label: texts.consent?.label })

@@ -14,6 +14,8 @@ export interface IActionQuestion {
   readonly confirmed: boolean;
   /** What the text was about that the user has agreed to, as the answer says. */
   readonly about?: string;
+  /** What to tag the run with. */
+  readonly tags?: readonly string[];
 }
 
 /** What to do with which sweep. */
@@ -31,9 +33,14 @@ export class RunActions extends Questions<
   ActedAnswer
 > {
   constructor() {
-    super((ask, problem) => ({
-      ...{ op: 'acted', client: '', ask, problem },
-      ...{ text: [], bundles: [] }
-    }));
+    super(actRefusal);
   }
+}
+
+/** Return the answer that stands for the kernel's where it can't be asked. */
+export function actRefusal(ask: number, problem: string): ActedAnswer {
+  return {
+    ...{ op: 'acted', client: '', ask, problem },
+    ...{ text: [], bundles: [] }
+  };
 }
