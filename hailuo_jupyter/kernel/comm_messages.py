@@ -150,6 +150,22 @@ class Act:
 
 
 @dataclass(frozen=True)
+class UnreadableRequest:
+    """A request that this version cannot read, but that waits for an answer.
+
+    Parameters
+    ----------
+    op
+        Its operation: ``price``, ``act`` or ``rate``.
+    ask
+        The number of the request; None for a rating, which has none.
+    """
+
+    op: str
+    ask: int | None
+
+
+@dataclass(frozen=True)
 class UnknownMessage:
     """A front end that speaks another version of the protocol; its extension's version, or empty."""
 
@@ -161,7 +177,11 @@ def message(op: str, **content: Any) -> dict[str, Any]:
     return {TARGET: PROTOCOL, "version": __version__, "op": op, **content}
 
 
-def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
+#: What a front end can send.
+PageMessage = Hello | Rate | AskPrice | Act | UnreadableRequest | UnknownMessage
+
+
+def read(data: Any) -> PageMessage | None:
     """Parse a front end's message.
 
     Parameters
@@ -171,7 +191,7 @@ def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
 
     Returns
     -------
-    Hello, Rate, AskPrice, Act, UnknownMessage or None
+    PageMessage or None
         None for other messages, and for those that this version may ignore.
     """
     if not isinstance(data, dict) or TARGET not in data:
@@ -192,10 +212,17 @@ def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
             trusted=data.get("trusted") is not False,
         )
     if data.get("op") == "price":
-        return _ask_price(data)
+        return _ask_price(data) or _unreadable(data)
     if data.get("op") == "act":
-        return _act(data)
-    return _rate(data) if data.get("op") == "rate" else None
+        return _act(data) or _unreadable(data)
+    if data.get("op") == "rate":
+        return _rate(data) or UnreadableRequest("rate", None)
+    return None
+
+
+def _unreadable(data: Mapping[Any, Any]) -> UnreadableRequest | None:
+    ask = data.get("ask")
+    return UnreadableRequest(data["op"], ask) if isinstance(ask, int) and _is_number(ask) else None
 
 
 def _ask_price(data: Mapping[Any, Any]) -> AskPrice | None:

@@ -262,6 +262,10 @@ def _cancel(engine: Engine, message: Act) -> Answer:
             ("Nothing was sent yet. If it is still unsent when you confirm, nothing is charged.",),
             about=row.state.value,
         )
+    if row.state is State.SUBMITTING and provider.cancellation is not None:
+        return Answer(
+            problem=f"Run {row.run_id} is being submitted. Once it is submitted, cancel it again."
+        )
     if row.state not in AT_PROVIDER or provider.cancellation is None:
         return Answer(
             problem=f"Run {row.run_id} can't be cancelled now ({row.state.words.lower()})."
