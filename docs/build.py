@@ -142,6 +142,10 @@ def _execute(name: str, target: Path, folder: Path, simulator: str) -> list[str]
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("hailuo", "*.ipynb"))
     notebook = folder / f"{name}.ipynb"
     shutil.copyfile(ROOT / "notebooks" / notebook.name, notebook)
+    profile = folder / ".ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    # Not ipykernel's warning about its local connection.
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 'ERROR'\n")
     settings = Hailuo(run_log=str(folder / ".hailuo" / "runs.sqlite3"), output_dir="hailuo")
     environment = {
         LOOPBACK_ONLY: "1",

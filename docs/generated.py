@@ -88,19 +88,28 @@ def prices() -> str:
 
 
 def _prices(offer: Provider) -> str:
-    rows = [
-        (
-            ", ".join(f"`--{name} {value}`" for name, value in rule.when.items()) or "otherwise",
-            dollars(rule.then.low, rule.then.high)
-            if rule.then.low is not None and rule.then.high is not None
-            else "unknown",
-            f"{rule.then.kind}, {rule.then.as_of}",
-            f"{linked(rule.then.source)} {linked(rule.then.note)}".strip(),
+    sources: list[str] = []
+    rows = []
+    for rule in offer.prices:
+        price = rule.then
+        source = f"{linked(price.source)} {linked(price.note)}".strip()
+        if source not in sources:
+            sources.append(source)
+        rows.append(
+            (
+                ", ".join(f"`--{name} {value}`" for name, value in rule.when.items())
+                or "otherwise",
+                "unknown"
+                if price.low is None or price.high is None
+                else dollars(price.low, price.high),
+                f"{price.kind}, {price.as_of}",
+                str(sources.index(source) + 1),
+            )
         )
-        for rule in offer.prices
-    ]
     heading = f"### {offer.title}: `{offer.model_name}`"
-    return f"{heading}\n\n{table(('Options', 'Price of a clip', 'Kind and date', 'Source'), rows)}"
+    listed = "\n".join(f"{number}. {source}" for number, source in enumerate(sources, 1))
+    titles = ("Options", "Price of a clip", "Kind and date", "Source")
+    return f"{heading}\n\n{table(titles, rows)}\n\nSources:\n\n{listed}"
 
 
 def policies() -> str:
