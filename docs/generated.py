@@ -92,7 +92,7 @@ def _prices(offer: Provider) -> str:
     rows = []
     for rule in offer.prices:
         price = rule.then
-        source = f"{linked(price.source)} {linked(price.note)}".strip()
+        source = ". ".join(linked(each.rstrip(".")) for each in (price.source, price.note) if each)
         if source not in sources:
             sources.append(source)
         rows.append(
@@ -119,7 +119,7 @@ def policies() -> str:
         (
             (
                 each.title,
-                f"{each.keeps_s / 3600:g} h ({each.file_lifetime.kind})",
+                f"{_long(each.keeps_s)} ({each.file_lifetime.kind})",
                 {True: "charged", False: "not charged", None: "undocumented"}[
                     each.failed_job.charged
                 ],
@@ -131,9 +131,18 @@ def policies() -> str:
     )
 
 
+def _long(seconds: float) -> str:
+    days = seconds / 86400
+    return f"{days:g} days" if days >= 2 else f"{seconds / 3600:g} h"
+
+
 def linked(text: str) -> str:
     """Return text with its addresses as links."""
-    return re.sub(r"https?://[^\s);,]+", lambda match: f"<{match[0].rstrip('.')}>", text)
+    return re.sub(
+        r"https?://[^\s);,]+",
+        lambda match: f"<{match[0].rstrip('.:')}>{match[0][len(match[0].rstrip('.:')) :]}",
+        text,
+    )
 
 
 # Commands
