@@ -15,6 +15,7 @@ from typing import Any
 
 import hailuo_jupyter
 from hailuo_jupyter import catalogue, errors
+from hailuo_jupyter.catalogue.table import behavior as behavior_of
 from hailuo_jupyter.catalogue.types import Provider
 from hailuo_jupyter.cli import parser
 from hailuo_jupyter.formatting import dollars
@@ -127,6 +128,18 @@ def policies() -> str:
                 "yes" if each.has_price_list else "no",
             )
             for each in catalogue.providers()
+        ),
+    )
+
+
+def behavior() -> str:
+    """Return what adapters rely on besides prices, sizes and times, and where that comes from."""
+    return table(
+        ("Provider", "What is relied on", "Kind and date", "Source"),
+        (
+            (each.title, fact.fact, f"{fact.kind}, {fact.as_of}", linked(fact.source))
+            for each in catalogue.providers()
+            for fact in behavior_of(each)
         ),
     )
 
@@ -364,6 +377,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "error-tree": error_tree,
     "keys": keys,
     "policies": policies,
+    "behavior": behavior,
     "prices": prices,
     "python-api": python_api,
     "record": record,

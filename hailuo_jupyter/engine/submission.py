@@ -347,7 +347,7 @@ def _unusable(sidecar: Path, why: str) -> NotBought:
 
 
 def _stems(submission: Submission) -> frozenset[str]:
-    """Return the stems of the files in the output folder, if new runs are to have names of their own."""
+    """Return the stems of the files in the output folder, if new runs are to be named."""
     if not submission.labels.get("name"):
         return frozenset()
     try:
