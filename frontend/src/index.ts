@@ -26,6 +26,7 @@ import { RatingSender } from './rating/ratingSender';
 import { RunsPanel } from './runs/panel';
 import { Settings } from './settings';
 import { NotebookSync } from './sync/notebookSync';
+import { addTableRenderer } from './table/tableRenderer';
 
 type Context = DocumentRegistry.IContext<INotebookModel>;
 
@@ -78,6 +79,7 @@ const notebooks: JupyterFrontEndPlugin<void> = {
         kept.set(context, shared);
         const { ratings, loader } = shared;
         addRenderer(panel, app.commands, ratings, shared, posters);
+        addTableRenderer({ panel, ...shared }, ratings);
         void context.ready.then(() => {
           if (panel.isDisposed) {
             return;

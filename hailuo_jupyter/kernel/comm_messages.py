@@ -19,10 +19,10 @@ TARGET = "hailuo.sync"
 PROTOCOL = 1
 
 #: What a page can have done with a run.
-ACTIONS = ("delete", "watch", "copy", "cancel")
+ACTIONS = ("delete", "watch", "copy", "cancel", "tag")
 
 #: Operations of this kernel beyond the protocol's first ones.
-CAN = ("rate", "price", "act")
+CAN = ("rate", "price", "act", "tag")
 
 #: What a page says that can read references to records in its notebook's metadata (`record.reference`).
 REFERENCES = "references"
@@ -34,6 +34,9 @@ _MOST_STARS = 5
 
 #: Runs of an output that an action brings up to date.
 _MOST_SHOWN = 100
+
+#: Tags of a request, and characters of one; longer than any valid tag.
+_MOST_TAGS, _LONGEST_TAG = 20, 100
 
 #: JavaScript's largest safe integer.
 _MOST = 2**53
@@ -139,6 +142,8 @@ class Act:
         Whether the user has agreed. If not, the answer describes what would be done.
     about
         What that description was about, as its answer said; empty before.
+    tags
+        What to tag the run with; only for the action ``tag``.
     """
 
     ask: int
@@ -147,6 +152,7 @@ class Act:
     action: str
     confirmed: bool
     about: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -240,7 +246,10 @@ def _act(data: Mapping[Any, Any]) -> Act | None:
         return None
     shown = tuple(each for each in _list(data.get("output"))[:_MOST_SHOWN] if _is_run(each))
     about = _text(data.get("about"), _LONGEST_SUBJECT)
-    return Act(ask, run_id, shown, action, data.get("confirmed") is True, about)
+    tags = tuple(
+        tag for each in _list(data.get("tags"))[:_MOST_TAGS] if (tag := _text(each, _LONGEST_TAG))
+    )
+    return Act(ask, run_id, shown, action, data.get("confirmed") is True, about, tags)
 
 
 def _rate(data: Mapping[Any, Any]) -> Rate | None:

@@ -281,4 +281,13 @@ def _cancel(engine: Engine, message: Act) -> Answer:
     return Answer((money, after), about=row.state.value)
 
 
-_ACTIONS = {"delete": _delete, "watch": _watch, "copy": _copy, "cancel": _cancel}
+def _tag(engine: Engine, message: Act) -> Answer:
+    """Add tags to a run, as ``%hailuo tag`` does."""
+    if not message.tags:
+        return Answer(problem="Give a tag of 1 to 60 characters.")
+    run = engine.run(message.run_id)
+    run.tag(*message.tags)
+    return Answer((f"Tags of run {run.run_id}: {', '.join(run.record.tags)}.",))
+
+
+_ACTIONS = {"delete": _delete, "watch": _watch, "copy": _copy, "cancel": _cancel, "tag": _tag}

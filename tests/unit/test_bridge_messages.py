@@ -162,6 +162,9 @@ def test_an_action_counts_as_confirmed_only_if_it_says_so() -> None:
     asked = {**HELLO, "op": "act", "ask": 3, "run_id": R1, "action": "delete"}
     whole = {**asked, "output": [R1, "../r3", 7], "confirmed": True}
     assert read(whole) == Act(3, R1, (R1,), "delete", confirmed=True)
+    tagged = read({**whole, "action": "tag", "tags": ["sea", 7, "x" * 101, "\0"]})
+    assert isinstance(tagged, Act)
+    assert tagged.tags == ("sea",)
     assert read({**whole, "about": "copy"}) == Act(3, R1, (R1,), "delete", True, "copy")
     for doubt in (False, None, 1, "true"):
         assert read({**asked, "confirmed": doubt}) == Act(3, R1, (), "delete", confirmed=False)

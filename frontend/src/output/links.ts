@@ -76,6 +76,7 @@ function quote(name: string): string | null {
 export function posterUri(html: string, id: string): string | null {
   for (const title of [
     `alt="One picture of the clip of run ${id}"`,
+    `alt="Open the clip of run ${id}"`,
     `title="Clip of run ${id}"`
   ]) {
     const at = html.indexOf(title);
