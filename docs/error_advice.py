@@ -182,8 +182,11 @@ ADVICE = {
         ),
     ),
     "CannotCancel": (
-        "The provider cannot stop a job, the job has ended, or another process works on it.",
-        "Wait for the clip: it is paid for. If another kernel works on the run, cancel it there.",
+        "The provider cannot stop jobs, it has ended or is not known yet, or another process works on it.",
+        (
+            "Wait for the clip: it is paid for. If the run is being submitted, cancel it again afterwards. "
+            "If another kernel works on the run, cancel it there."
+        ),
     ),
     "Cancelled": (
         "You or a program with your key cancelled the job.",

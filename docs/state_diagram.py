@@ -43,29 +43,26 @@ _GROUPS = {
     ),
 }
 
-#: From, to, and whether it also goes back.
-_ARROWS: tuple[tuple[str, str, bool], ...] = (
-    (State.PREPARED, State.UPLOADING, True),
-    (_NOT_SENT, State.SUBMITTING, False),
-    (_NOT_SENT, State.REJECTED, False),
-    (State.SUBMITTING, State.SUBMITTED, False),
-    (State.SUBMITTING, State.REJECTED, False),
-    (State.SUBMITTING, State.UNCONFIRMED, False),
-    (State.UNCONFIRMED, State.SUBMITTED, False),
-    (State.UNCONFIRMED, State.REJECTED, False),
-    (State.UNCONFIRMED, State.FAILED, False),
-    (State.SUBMITTED, State.QUEUED, False),
-    (State.SUBMITTED, State.GENERATING, False),
-    (State.QUEUED, State.GENERATING, True),
-    (_AT_PROVIDER, State.DOWNLOADING, False),
-    (_AT_PROVIDER, State.FAILED, False),
-    (_AT_PROVIDER, State.EXPIRED, False),
-    (State.DOWNLOADING, State.COMPLETED, True),
-    (State.DOWNLOADING, State.UNDOWNLOADED, True),
-    (State.DOWNLOADING, State.FAILED, False),
-    (State.UNDOWNLOADED, State.COMPLETED, False),
-    (State.UNDOWNLOADED, State.EXPIRED, False),
-)
+#: Where the arrows from each box end.
+_ARROWS: dict[str, tuple[str, ...]] = {
+    State.PREPARED: (State.UPLOADING,),
+    _NOT_SENT: (State.SUBMITTING, State.REJECTED),
+    State.SUBMITTING: (State.SUBMITTED, State.REJECTED, State.UNCONFIRMED),
+    State.UNCONFIRMED: (State.SUBMITTED, State.REJECTED, State.FAILED),
+    State.SUBMITTED: (State.QUEUED, State.GENERATING),
+    State.QUEUED: (State.GENERATING,),
+    _AT_PROVIDER: (State.DOWNLOADING, State.FAILED, State.EXPIRED),
+    State.DOWNLOADING: (State.COMPLETED, State.UNDOWNLOADED, State.FAILED),
+    State.UNDOWNLOADED: (State.COMPLETED, State.EXPIRED),
+}
+
+#: The arrows that also go back.
+_BOTH_WAYS = {
+    (State.PREPARED, State.UPLOADING),
+    (State.QUEUED, State.GENERATING),
+    (State.DOWNLOADING, State.COMPLETED),
+    (State.DOWNLOADING, State.UNDOWNLOADED),
+}
 
 #: Back to "not sent" after proof that nothing arrived: said in the text, not drawn.
 _NOT_DRAWN = {(State.SUBMITTING, State.PREPARED)}
@@ -79,7 +76,8 @@ def diagram() -> str:
     ValueError
         If it does not show exactly the transitions that `hailuo_jupyter.states` allows.
     """
-    drawn = {pair for arrow in _ARROWS for pair in _pairs(*arrow)} | _NOT_DRAWN
+    arrows = [(start, end) for start, ends in _ARROWS.items() for end in ends]
+    drawn = {pair for arrow in arrows for pair in _pairs(*arrow)} | _NOT_DRAWN
     allowed = {(before, after) for before, afters in TRANSITIONS.items() for after in afters}
     if drawn != allowed or set(_NODES) != set(State):
         raise ValueError(f"The diagram of states is out of date: {sorted(drawn ^ allowed)}")
@@ -93,7 +91,7 @@ def diagram() -> str:
             f'<text class="group" x="{box.x - box.half_width + 8}" '
             f'y="{box.y - box.half_height + 15}">{name}</text>'
         )
-    lines += [_line(*arrow) for arrow in _ARROWS]
+    lines += [_line(*arrow) for arrow in arrows]
     for state, box in _NODES.items():
         lines.append(_rect(box, f"state {state.value}"))
         lines.append(f'<text x="{box.x}" y="{box.y + 5}">{state.value}</text>')
@@ -109,9 +107,10 @@ def _members(name: str) -> tuple[State, ...]:
     return _GROUPS[name][1] if name in _GROUPS else (State(name),)
 
 
-def _pairs(start: str, end: str, back: bool) -> set[tuple[State, State]]:
+def _pairs(start: str, end: str) -> set[tuple[State, State]]:
     forth = set(product(_members(start), _members(end)))
-    return forth | {(after, before) for before, after in forth} if back else forth
+    back = {(after, before) for before, after in forth if (start, end) in _BOTH_WAYS}
+    return forth | back
 
 
 def _box(name: str) -> Node:
@@ -125,10 +124,10 @@ def _rect(box: Node, kind: str) -> str:
     )
 
 
-def _line(start: str, end: str, back: bool) -> str:
+def _line(start: str, end: str) -> str:
     one, other = _box(start), _box(end)
     (x1, y1), (x2, y2) = _border(one, other), _border(other, one)
-    begin = ' marker-start="url(#begin)"' if back else ""
+    begin = ' marker-start="url(#begin)"' if (start, end) in _BOTH_WAYS else ""
     return f'<line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}" marker-end="url(#end)"{begin}/>'
 
 

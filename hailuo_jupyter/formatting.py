@@ -7,6 +7,7 @@ import re
 import sys
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TypeGuard
 
 _MINUTE, _HOUR = 60, 3600
 
@@ -149,7 +150,7 @@ def price_range(low: float | None, high: float | None, kind: str) -> str:
     """
     if kind == "free":
         return "free (demo)"
-    bounds = [value for value in (low, high) if value is not None]
+    bounds = [value for value in (low, high) if is_amount(value)]
     if not bounds:
         return "price not known"
     source = price_source(kind)
@@ -181,6 +182,15 @@ def dollars(low: float, high: float | None = None) -> str:
     """
     amounts = [usd(low), usd(low if high is None else high)]
     return "$" + "\N{EN DASH}".join(dict.fromkeys(amounts))
+
+
+#: Above any price; a record from elsewhere may hold any number.
+_MOST_USD = 1e9
+
+
+def is_amount(value: float | None) -> TypeGuard[float]:
+    """Check whether a number in a record can be shown as an amount."""
+    return value is not None and abs(value) < _MOST_USD
 
 
 def usd(amount: float) -> str:

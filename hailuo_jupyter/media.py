@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: a decoder keeps up to 16 pictures beside those that its threads work on.
 MAX_PIXELS = 4096 * 2304
 
-#: Threads of a decoder; each holds a picture of its own.
+#: Threads of a decoder; each holds one picture.
 _THREADS = 2
 
 #: Most pictures decoded to find the last one: two minutes of 60 in a second.

@@ -73,6 +73,11 @@ export function oneLine(value: unknown, most: number): string {
     : cut;
 }
 
+/** Return a short text or number in a record as text; empty for anything else, since a stranger may write it. */
+export function plainText(value: unknown, most: number): string {
+  return oneLine(typeof value === 'number' ? String(value) : value, most);
+}
+
 const SOURCES: Readonly<Record<string, string>> = {
   published: 'published',
   user: 'your own price'
@@ -94,7 +99,11 @@ export function estimateText(record: RunRecord): string {
   if (amounts.length === 0) {
     return 'price not known';
   }
-  const source = SOURCES[String(cost?.kind)];
+  const { kind } = cost ?? {};
+  const source =
+    typeof kind === 'string' && Object.hasOwn(SOURCES, kind)
+      ? SOURCES[kind]
+      : undefined;
   const range = `$${[...new Set(amounts)].join('–')}`;
   return source === undefined ? `${range} est.` : `${range} (${source})`;
 }

@@ -27,6 +27,7 @@ import { RatingSender } from './rating/ratingSender';
 import { RunsPanel } from './runs/panel';
 import { Settings } from './settings';
 import { NotebookSync } from './sync/notebookSync';
+import { addTableRenderer } from './table/tableRenderer';
 
 type Context = DocumentRegistry.IContext<INotebookModel>;
 
@@ -80,6 +81,7 @@ const notebooks: JupyterFrontEndPlugin<void> = {
         const { ratings, loader } = shared;
         addRenderer(panel, app.commands, ratings, shared, posters);
         keepHeights(panel);
+        addTableRenderer({ panel, ...shared }, ratings);
         void context.ready.then(() => {
           if (panel.isDisposed) {
             return;

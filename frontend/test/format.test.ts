@@ -45,6 +45,10 @@ test('a price is told as the kernel tells it', () => {
   assert.equal(cost(null, null, 'inferred'), 'price not known');
   assert.equal(cost(0, 0, 'free'), 'free (demo)');
   assert.equal(estimateText(record('a', {})), 'price not known');
+  for (const kind of ['constructor', { toString: null }, 7, null]) {
+    const odd = { estimate_low: 0.29, estimate_high: 0.29, kind };
+    assert.equal(estimateText(record('a', { cost: odd })), '$0.29 est.');
+  }
 });
 
 test('what was paid is told where it is known, and nothing where nothing was bought', () => {

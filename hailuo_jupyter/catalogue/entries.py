@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from hailuo_jupyter.catalogue.types import (
     DEFAULT_MODEL,
     BaseUrl,
+    Behavior,
     Cancellation,
     Choice,
     Expected,
@@ -79,7 +80,8 @@ def _offer(entry: dict[str, Any], model: dict[str, Any], models: tuple[str, ...]
         wires=tuple(wires),
         default_wire=wires[0],
         choices=tuple(
-            Choice(**{**choice, "values": tuple(choice["values"])}) for choice in model["choices"]
+            Choice(**{**choice, "values": tuple(choice["values"]), "help": _help(choice, model)})
+            for choice in model["choices"]
         ),
         fields=MappingProxyType(model.get("fields", {})),
         constants=MappingProxyType(model.get("constants", {})),
@@ -104,7 +106,8 @@ def _offer(entry: dict[str, Any], model: dict[str, Any], models: tuple[str, ...]
         retention_s=entry["retention"]["seconds"],
         retention_kind=entry["retention"]["kind"],
         file_lifetime=FileLifetime(**entry["file_lifetime"]),
-        requests_per_minute=entry["requests_per_minute"],
+        requests_per_minute=rate["lowest"] if (rate := entry["requests_per_minute"]) else None,
+        behavior=tuple(Behavior(**each) for each in entry.get("behavior", ())),
         cancellation=Cancellation(**stops) if (stops := entry["cancellation"]) else None,
         resend=Resend(**rule) if (rule := entry.get("resend")) else None,
         has_price_list=entry["has_price_list"],
@@ -118,6 +121,21 @@ def _offer(entry: dict[str, Any], model: dict[str, Any], models: tuple[str, ...]
         refused=_rules(model["refused_combinations"], Refusal),
         equivalents=model["equivalents"],
     )
+
+
+def _help(choice: dict[str, Any], model: dict[str, Any]) -> str:
+    """Return an option's help with the values of other options that it does not go together with."""
+    names = {each["name"] for each in model["choices"]}
+    own = choice["name"]
+    limits = [
+        f"{value}{' s' if own == 'duration' else ''} not with --{other} {refused}"
+        for when in (each["when"] for each in model["refused_combinations"])
+        if own in when and len(when) == 2 and names.issuperset(when)
+        for value in (when[own],)
+        for other, refused in when.items()
+        if other != own
+    ]
+    return "; ".join([choice["help"], *limits])
 
 
 def _rules(entries: list[dict[str, Any]], fact: Callable[..., T]) -> tuple[Rule[T], ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hailuo_jupyter.catalogue import model_names, offers, providers
-from hailuo_jupyter.catalogue.types import Provider
+from hailuo_jupyter.catalogue.types import Behavior, Provider
 from hailuo_jupyter.formatting import approx_duration, dollars
 
 #: Around a table in a document.
@@ -44,18 +44,28 @@ def _unverified() -> Iterator[str]:
     yield "> The package follows their documentation and clients, and was tested against simulators of them."
     yield "> The table counts the facts that a provider publishes, and those that are inferred."
     yield ">"
-    yield "> | | Prices | Clip sizes | How long a clip is kept |"
-    yield "> |---|---|---|---|"
+    yield "> | | Prices | Clip sizes | How long a clip is kept | Behavior |"
+    yield "> |---|---|---|---|---|"
     for provider in providers():
         offered = [offer for offer in offers() if offer.name == provider.name]
         cells = (
             _counts(rule.then.kind for offer in offered for rule in offer.prices),
             _counts(rule.then.kind for offer in offered for rule in offer.sizes),
             provider.file_lifetime.kind,
+            _counts(each.kind for each in behavior(provider)) or "-",
         )
         yield f"> | {provider.title} | {' | '.join(cells)} |"
     yield ">"
     yield "> Before you buy, `jupyter hailuo probe PROVIDER` checks a real account with free calls only."
+
+
+def behavior(provider: Provider) -> tuple[Behavior, ...]:
+    """Return what a provider's adapter relies on besides prices, sizes and times."""
+    if (resend := provider.resend) is None:
+        return provider.behavior
+    minutes = resend.within_s / 60
+    fact = f"A repeated submit under the same id is refused; it is repeated within {minutes:g} minutes."
+    return (*provider.behavior, Behavior(fact, resend.kind, resend.source, resend.as_of))
 
 
 def _counts(kinds: Iterable[str]) -> str:

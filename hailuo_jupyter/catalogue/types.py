@@ -168,6 +168,24 @@ class Resend:
 
 
 @dataclass(frozen=True)
+class Behavior:
+    """What an adapter relies on besides prices, sizes and times.
+
+    Parameters
+    ----------
+    fact
+        A sentence, in Markdown.
+    kind, source, as_of
+        Whether the provider documents it, where that was read, and when, ``YYYY-MM-DD``.
+    """
+
+    fact: str
+    kind: Literal["published", "inferred"]
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True)
 class FileLifetime:
     """How long a clip's file is kept, whatever becomes of the job's record.
 
@@ -352,6 +370,8 @@ class Provider:
         How long the clip's file is kept.
     requests_per_minute
         The published limit of the smallest plan; None if unpublished.
+    behavior
+        What else its adapter relies on without a published source.
     has_price_list, has_optimizer
         Whether prices can be read from its API, whether the prompt optimizer can be switched off.
     cancellation
@@ -388,6 +408,7 @@ class Provider:
     retention_kind: Literal["published", "inferred"]
     file_lifetime: FileLifetime
     requests_per_minute: int | None
+    behavior: tuple[Behavior, ...]
     cancellation: Cancellation | None
     resend: Resend | None
     has_price_list: bool

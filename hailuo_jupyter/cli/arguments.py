@@ -44,7 +44,7 @@ def command(
     summary
         Its line in the list of commands.
     description
-        The text of its own ``--help``.
+        The text of the command's ``--help``.
     **options
         More for `argparse`.
     """

@@ -518,7 +518,7 @@ class Engine(RunBackend):
         Raises
         ------
         CannotCancel
-            If it was sent and can't be cancelled.
+            If it was sent and can't be cancelled, or not yet: its job is unknown while it is submitted.
         ProviderError
             If the provider did not accept the cancellation; the job continues.
         """
@@ -542,6 +542,17 @@ class Engine(RunBackend):
                 f"This process does not work on run {run_id}.",
                 money="Its job continues, and its clip is paid for.",
                 todo="Cancel it in the kernel that works on it, or run '%hailuo resume' first.",
+            )
+        if row.state is State.SUBMITTING and provider.can_cancel:
+            raise CannotCancel(
+                f"Run {run_id} is being submitted, so {provider.title} hasn't named its job yet.",
+                money="The request may have arrived, and its clip be paid for.",
+                todo="Wait until the run is submitted, then cancel it again.",
+            )
+        if row.state in RESUMABLE and provider.can_cancel:
+            raise CannotCancel(
+                f"The job of run {run_id} has ended ({row.state.words.lower()}).",
+                money=PAID_AND_FETCHED,
             )
         if row.state in RESUMABLE or row.state is State.SUBMITTING:
             raise CannotCancel(f"{provider.title} can't cancel a job.", money=PAID_AND_FETCHED)

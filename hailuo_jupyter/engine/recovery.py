@@ -12,29 +12,26 @@ from __future__ import annotations
 import os
 import re
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
+from hailuo_jupyter.container import SUFFIXES
 from hailuo_jupyter.engine.clip_location import is_clip
 from hailuo_jupyter.engine.notebook_scope import EarlierRequest, Scope
 from hailuo_jupyter.engine.sidecar_sync import write_what_was_left_out
 from hailuo_jupyter.errors import AnswerLost, HailuoError, NotSent
 from hailuo_jupyter.record import OriginRecord, Record
-from hailuo_jupyter.record.paths import clip_names, is_sidecar_name, stem_of
-from hailuo_jupyter.record.sidecar import read_file, read_sidecar
+from hailuo_jupyter.record.paths import clip_names, is_sidecar_name, is_stem, sidecar_name, stem_of
+from hailuo_jupyter.record.sidecar import read_file
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.runlog.adopt import adopt
 from hailuo_jupyter.states import AT_PROVIDER, BOUGHT, State
-
-#: Maximum sidecars of a folder that are read, the newest first by name.
-_MOST = 5000
-
-#: Maximum runs taken from a folder for one request.
-_MOST_ADOPTED = 50
 
 #: States in which the clip is paid for, or may be.
 _COUNT = BOUGHT | {State.SUBMITTING, State.UNCONFIRMED, State.EXPIRED}
 
 _FINGERPRINT = re.compile(rb'"fingerprint"\s*:\s*"([^"\\]{1,200})"')
+_RUN_ID = re.compile(rb'"run_id"\s*:\s*"([0-9a-z-]{1,40})"')
 
 
 class Sidecars:
@@ -65,7 +62,8 @@ class _Folder:
         self._unclear: dict[str, tuple[int, int]] = {}
 
     def read(self, folder: Path, names: set[str], log: RunLog) -> None:
-        fresh = sorted(names - self._read, reverse=True)[:_MOST]
+        # All of them, however many: one that is not read may be a clip that is bought again.
+        fresh = sorted(names - self._read, reverse=True)
         fresh += [each for each, was in self._unclear.items() if _changed(folder / each) != was]
         if not fresh:
             return
@@ -84,7 +82,7 @@ class _Folder:
 
 def _changed(path: Path) -> tuple[int, int]:
     try:
-        stat = path.lstat()
+        stat = path.stat()
     except OSError:
         return 0, 0
     return stat.st_mtime_ns, stat.st_size
@@ -101,10 +99,26 @@ def _names(folder: Path) -> set[str]:
 def _requests(path: Path) -> list[str]:
     """Return the fingerprint in a sidecar, unverified; empty if it is unreadable."""
     try:
-        data = read_file(path)
+        data = read_file(path, through_link=True)
     except (OSError, ValueError):
         return []
     return [each.decode("utf-8", "replace") for each in set(_FINGERPRINT.findall(data))]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The runs of a request that were found as records.
+
+    Parameters
+    ----------
+    run_ids
+        Those added to the log.
+    unusable
+        Sidecars that name the request but cannot be added, each with the reason.
+    """
+
+    run_ids: tuple[str, ...] = ()
+    unusable: tuple[tuple[Path, str], ...] = ()
 
 
 def recover(
@@ -115,8 +129,10 @@ def recover(
     log: RunLog,
     scope: Scope,
     sidecars: Sidecars,
-) -> list[str]:
+) -> Recovered:
     """Add runs of a request to the log that exist only as records.
+
+    A record that cannot be added may be of a clip that is paid for, so it is reported.
 
     Parameters
     ----------
@@ -131,46 +147,74 @@ def recover(
     sidecars
         The sidecars read so far.
 
-    Returns
-    -------
-    list of str
-        Their ids.
+    Raises
+    ------
+    RunLogError, DiskError
+        If the log cannot be used.
     """
     paths = sidecars.of(folder, fingerprint, log)
     logged = log.fingerprints(stem_of(path.name) for path in paths)
     adopted: list[str] = []
+    unusable: list[tuple[Path, str]] = []
     for path in paths:
         if stem_of(path.name) in logged:
             continue
-        if len(adopted) == _MOST_ADOPTED:
-            break
         try:
-            record = _wanted(path, fingerprint, provider)
-            if record is None or log.find(record.run_id) is not None:
+            data = read_file(path, through_link=True)
+            # Its name is not checked: a copied or renamed sidecar is still the record of a paid clip.
+            record = _read(path, data)
+            if record is None or (record.fingerprint, record.provider) != (fingerprint, provider):
+                continue
+            if record.state not in _COUNT or log.find(record.run_id) is not None:
                 continue
             if scope.whose(_earlier_request(record)) is None:
                 continue
+            _check(record, folder)
             adopt(record, folder, log, clip_here=clip_here(record, folder))
-        except (OSError, ValueError):
-            continue  # not ours, or not true: `jupyter hailuo import` reports why
+        except OSError as error:
+            unusable.append((path, error.strerror or type(error).__name__))
+            continue
+        except ValueError as error:
+            unusable.append((path, str(error)))
+            continue
         if record.state in AT_PROVIDER and any(each.is_file() for each in _clips(record, folder)):
             # Its process was killed between clip and record: the clip is checked, the provider is not asked.
             log.update(record.run_id, lambda each: each.moved(State.DOWNLOADING))
         adopted.append(record.run_id)
-    return adopted
+    return Recovered(tuple(adopted), tuple(unusable))
 
 
-def _wanted(path: Path, fingerprint: str, provider: str) -> Record | None:
-    """Return the record of a sidecar if it is of this request, in any notebook."""
-    record = read_sidecar(path, read_file(path))
-    same = (record.fingerprint, record.provider) == (fingerprint, provider)
-    if not same or record.state not in _COUNT:
+def _read(path: Path, data: bytes) -> Record | None:
+    """Return the record in a file; None if it is no run's sidecar.
+
+    Raises
+    ------
+    ValueError
+        If it is one by its name, but not readable.
+    """
+    try:
+        return Record.from_json(data)
+    except ValueError:
+        # Other files name requests, too, such as an export of several runs.
+        ids = {each.decode() for each in _RUN_ID.findall(data)}
+        if any(is_stem(stem_of(path.name), each) for each in ids):
+            raise
         return None
+
+
+def _check(record: Record, folder: Path) -> None:
+    """Check what only a folder's own record has to fulfill.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
     if record.state in BOUGHT and not record.job.id:
-        return None  # every bought run has its provider's job id
-    named_so = record.clip is None or record.clip.path in clip_names(record.file_stem)
-    linked = any(each.is_symlink() for each in _clips(record, path.parent))
-    return record if named_so and not linked else None
+        raise ValueError("It has no job id, which every bought run has.")
+    # What a stranger's link leads to would be shown, and embedded, as the clip.
+    if linked := [each.name for each in _clips(record, folder) if each.is_symlink()]:
+        raise ValueError(f"{linked[0]} is a link; only a file counts as its clip.")
 
 
 def _clips(record: Record, folder: Path) -> list[Path]:
@@ -190,14 +234,16 @@ def _earlier_request(record: Record) -> EarlierRequest:
 
 
 def clip_here(record: Record, folder: Path) -> bool:
-    """Return whether exactly the clip of a record is in a folder, as a file and not as a link."""
+    """Return whether exactly the clip of a record is in a folder, as a file and not as a link.
+
+    It may have been renamed, but not to the name of another run's clip.
+    """
     clip = record.clip
-    return (
-        clip is not None
-        and clip.path in clip_names(record.file_stem)
-        and not (folder / clip.path).is_symlink()
-        and is_clip(folder / clip.path, clip)
-    )
+    if clip is None or not clip.path.endswith(SUFFIXES) or {"/", "\\"} & set(clip.path):
+        return False
+    usual = clip.path in clip_names(record.file_stem)
+    others = not usual and (folder / sidecar_name(stem_of(clip.path))).exists()
+    return not others and is_clip(folder / clip.path, clip)
 
 
 def mark_interrupted(row: Row, log: RunLog, *, timestamp: float, died: bool) -> None:

@@ -19,6 +19,7 @@ from hailuo_jupyter.engine.recovery import Sidecars, recover
 from hailuo_jupyter.engine.resources import OwnedLog, ProviderRegistry
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NotBought, NotSent
+from hailuo_jupyter.formatting import escape_control
 from hailuo_jupyter.ids import Notebook
 from hailuo_jupyter.providers.base import NOTHING_BOUGHT
 from hailuo_jupyter.record import Labels, OriginRecord, Record, new_run_id, prepare
@@ -324,15 +325,29 @@ def find_reusable(submission: Submission, log: RunLog, now: float, sidecars: Sid
         scope=scope,
         sidecars=sidecars,
     )
-    if recovered:
+    if recovered.run_ids:
         reusable, refusal = _in_log(submission, log, now, scope), None
     if refusal is not None:
         raise refusal
+    # A rerun is served by reruns of its run alone, and such a record does not say whose it is.
+    if recovered.unusable and reusable.missing and submission.parent is None:
+        raise _unusable(*recovered.unusable[0])
     return replace(reusable, stems=_stems(submission))
 
 
+def _unusable(sidecar: Path, why: str) -> NotBought:
+    """Return the refusal because of a record that may be that of a clip which is paid for."""
+    return NotBought(
+        f"{escape_control(sidecar.name)} in {sidecar.parent.name!r} is the record of such a request, but "
+        f"cannot be used: {escape_control(why.rstrip('.'))}.",
+        money="Its clip may be paid for; nothing was sent now.",
+        todo="Repair or remove that file (or update hailuo-jupyter, if a newer version wrote it), or: "
+        "add --new to the cell to generate another clip.",
+    )
+
+
 def _stems(submission: Submission) -> frozenset[str]:
-    """Return the stems of the files in the output folder, if new runs are to have names of their own."""
+    """Return the stems of the files in the output folder, if new runs are to be named."""
     if not submission.labels.get("name"):
         return frozenset()
     try:

@@ -43,6 +43,13 @@ logger = logging.getLogger(__name__)
 _UNANSWERED = {State.SUBMITTING, State.UNCONFIRMED}
 
 
+#: What lets the log be written again, by whether the disk keeps it from that.
+_UNBLOCK = {
+    True: "Free some space for the run log",
+    False: "End or resume the process that locks the run log, if there is one",
+}
+
+
 async def record_accepted(
     task: RunTask,
     job_id: str,
@@ -150,7 +157,7 @@ async def _write_to_sidecar(task: RunTask, record: Record, error: HailuoError) -
     problem = type(error)(
         f"{title} started job {job_id}, but the run log could not save it ({error.what})",
         money=f"You were or may have been charged. {where}",
-        todo="Free some space for the run log; the run continues automatically.",
+        todo=f"{_UNBLOCK[isinstance(error, DiskError)]}; the run continues automatically.",
     )
     logger.warning("run %s: %s", row.run_id, problem)
     shown = record.changed(problem=problem.as_problem())

@@ -137,7 +137,7 @@ def _leave_text(nb: Any) -> None:
 
 
 def _plain(view: RunView) -> list[Any]:
-    """Return a run as outputs of their own: its picture, and a text in the plainest HTML."""
+    """Return a run as separate outputs: its picture, and a text in the plainest HTML."""
     from hailuo_jupyter.kernel.display.bundle import line
 
     made = []

@@ -129,7 +129,7 @@ def _newest(output: Output, places: RunLocator) -> list[Row] | None:
 def sheet_of(output: Output) -> Sheet | None:
     """Return the contact sheet that an output is; None where it is none."""
     shown = output.output["data"].get(MIME)
-    # A record has a `sweep` of its own: the id of the one it belongs to.
+    # A record's own `sweep` is something else: the id of the one it belongs to.
     if not isinstance(shown, dict) or not isinstance(shown.get("sweep"), dict):
         return None
     return Sheet.from_json(shown["sweep"])

@@ -97,9 +97,23 @@ def find_moved(folders: Iterable[Path], logs: list[RunLog]) -> RelinkPlan:
         if len(right) > 1:
             where = " and ".join(str(path.parent) for path in right)
             found.remarks.append(f"{right[0].name} is in {where}; name only the folder to use.")
+        elif not _can_be_stored(row, right[0].name):
+            found.remarks.append(
+                f"{right[0].name!a} cannot be stored as a clip's name; rename the file."
+            )
         else:
             found.moves.append(MovedClip(row, right[0], log))
     return found
+
+
+def _can_be_stored(row: Row, name: str) -> bool:
+    """Return whether a record can have a clip of this name: it is UTF-8, and no path elsewhere."""
+    try:
+        name.encode()
+        row.record.changed(clip={"path": name})
+    except ValueError:
+        return False
+    return True
 
 
 def relink(moves: Iterable[MovedClip]) -> int:

@@ -15,12 +15,14 @@ import contextvars
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hailuo_jupyter import __version__
-from hailuo_jupyter.errors import HailuoError
+from hailuo_jupyter.errors import INTERNAL_ERROR, HailuoError
+from hailuo_jupyter.formatting import escape_control
 from hailuo_jupyter.kernel import context, frontends
 from hailuo_jupyter.kernel.comm_messages import (
     CAN,
@@ -28,8 +30,10 @@ from hailuo_jupyter.kernel.comm_messages import (
     Act,
     AskPrice,
     Hello,
+    PageMessage,
     Rate,
     UnknownMessage,
+    UnreadableRequest,
     message,
     read,
 )
@@ -59,6 +63,14 @@ _UNSEEN = (
 
 #: The problem of any request if only a panel was opened.
 _NO_MAGICS = "Run %load_ext hailuo_jupyter first."
+
+#: The problem of a request whose page has not said which notebook it has open.
+_NO_HELLO = "The kernel doesn't know this page's notebook. Reload the page, and try again."
+
+_UNREADABLE = (
+    f"The kernel's version of hailuo-jupyter, {__version__}, can't read this request. Install the same "
+    "version in JupyterLab and the kernel."
+)
 
 
 class Quotes(Protocol):
@@ -192,6 +204,10 @@ class SyncComm:
         client = received.get("header", {}).get("session")
         if message is None or not isinstance(client, str):
             return
+        with self._answering(client, message):
+            self._take(client, message)
+
+    def _take(self, client: str, message: PageMessage) -> None:
         if isinstance(message, UnknownMessage):
             self._mismatch = (
                 f"Record not in the notebook's metadata: JupyterLab has hailuo-jupyter "
@@ -204,13 +220,54 @@ class SyncComm:
             hellos.pop(client, None)  # the latest one is last
             hellos[client] = message
             self._notebooks[client] = notebook
-            self._in_turn(lambda: self._welcome(client, notebook, message))
+            self._answer(client, message, lambda: self._welcome(client, notebook, message))
+        elif isinstance(message, UnreadableRequest):
+            self._refuse(client, message, _UNREADABLE)
         elif isinstance(message, AskPrice):
-            self._in_turn(lambda: self._quote(client, message))
+            self._answer(client, message, lambda: self._quote(client, message))
         elif isinstance(message, Act):
-            self._in_turn(lambda: self._act(client, message))
+            self._answer(client, message, lambda: self._act(client, message))
         else:
-            self._in_turn(lambda: self._rate(client, message))
+            self._answer(client, message, lambda: self._rate(client, message))
+
+    def _answer(self, client: str, message: PageMessage, work: Callable[[], None]) -> None:
+        """Answer a front end in its turn; an error is an answer, too."""
+
+        def answered() -> None:
+            with self._answering(client, message):
+                work()
+
+        self._in_turn(answered)
+
+    @contextmanager
+    def _answering(self, client: str, message: PageMessage) -> Iterator[None]:
+        try:
+            yield
+        except HailuoError as error:
+            self._refuse(client, message, str(error))
+        except BaseException:  # a cell's variables may be objects that end the process
+            logger.exception("a front end's request failed")
+            self._refuse(client, message, INTERNAL_ERROR)
+
+    def _refuse(self, client: str, message: PageMessage, problem: str) -> None:
+        """Report why a request was not fulfilled: the page waits for an answer."""
+        problem = escape_control(problem)
+        match message:
+            case AskPrice(ask=ask) | UnreadableRequest(op="price", ask=ask):
+                content: dict[str, Any] = {"token": "", "count": 0}
+                self._send("price", client=client, ask=ask, problem=problem, **content)
+            case Act(ask=ask) | UnreadableRequest(op="act", ask=ask):
+                content = {"text": [], "bundles": []}
+                self._send("acted", client=client, ask=ask, problem=problem, **content)
+            case Rate() | UnreadableRequest():
+                sentence = f"The rating wasn't saved. {problem}"
+                self._send("notice", client=client, sentence=sentence)
+            case Hello():
+                sentence = f"The kernel couldn't look up this notebook's runs. {problem}"
+                self._send("notice", client=client, sentence=sentence)
+                if (notebook := self._notebooks.get(client)) is not None:
+                    content = {"notebook": notebook.id, "records": [], "bundles": []}
+                    self._send("welcome", client=client, can=CAN, **content)
 
     def _in_turn(self, work: Callable[[], None]) -> None:
         def guarded() -> None:
@@ -265,12 +322,12 @@ class SyncComm:
         """Save a rating; every view of the run receives its new record."""
         from hailuo_jupyter.engine import process
 
+        engine = process.get_engine()
+        self.follow(engine)
         try:
-            engine = process.get_engine()
-            self.follow(engine)
             engine.run(message.run_id).rate(message.rating)
-        except (HailuoError, ValueError) as error:
-            self._send("notice", client=client, sentence=f"The rating wasn't saved. {error}")
+        except ValueError as error:  # a newer version's record
+            self._refuse(client, message, str(error))
             return
         self._changed(engine.row(message.run_id))
 
@@ -278,6 +335,7 @@ class SyncComm:
         """Report what rerunning a cell would buy; nothing is sent to a provider."""
         notebook = self._notebooks.get(client)
         if notebook is None:
+            self._refuse(client, message, _NO_HELLO)
             return
         try:
             engine = self._with_log()
@@ -296,6 +354,7 @@ class SyncComm:
         """Perform an action on a run, or describe it; every view of the run receives its new record."""
         notebook, act = self._notebooks.get(client), _state().act
         if notebook is None:
+            self._refuse(client, message, _NO_HELLO)
             return
         found: dict[str, Any] = {"problem": _NO_MAGICS, "text": [], "bundles": []}
         if act is not None:
@@ -308,7 +367,9 @@ class SyncComm:
             # What it opens, such as a live card, is sent in a cell's name, as all messages here.
             found = self._context.copy().run(answer)
         # After the news of the change, whose turn has come by now.
-        self._in_turn(lambda: self._send("acted", client=client, ask=message.ask, **found))
+        self._answer(
+            client, message, lambda: self._send("acted", client=client, ask=message.ask, **found)
+        )
 
 
 class CommState(SessionState):

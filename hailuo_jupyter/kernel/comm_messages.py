@@ -19,10 +19,10 @@ TARGET = "hailuo.sync"
 PROTOCOL = 1
 
 #: What a page can have done with a run.
-ACTIONS = ("delete", "watch", "copy", "cancel")
+ACTIONS = ("delete", "watch", "copy", "cancel", "tag")
 
 #: Operations of this kernel beyond the protocol's first ones.
-CAN = ("rate", "price", "act")
+CAN = ("rate", "price", "act", "tag")
 
 #: What a page says that can read references to records in its notebook's metadata (`record.reference`).
 REFERENCES = "references"
@@ -34,6 +34,9 @@ _MOST_STARS = 5
 
 #: Runs of an output that an action brings up to date.
 _MOST_SHOWN = 100
+
+#: Tags of a request, and characters of one; longer than any valid tag.
+_MOST_TAGS, _LONGEST_TAG = 20, 100
 
 #: JavaScript's largest safe integer.
 _MOST = 2**53
@@ -139,6 +142,8 @@ class Act:
         Whether the user has agreed. If not, the answer describes what would be done.
     about
         What that description was about, as its answer said; empty before.
+    tags
+        What to tag the run with; only for the action ``tag``.
     """
 
     ask: int
@@ -147,6 +152,23 @@ class Act:
     action: str
     confirmed: bool
     about: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnreadableRequest:
+    """A request that this version cannot read, but that waits for an answer.
+
+    Parameters
+    ----------
+    op
+        Its operation: ``price``, ``act`` or ``rate``.
+    ask
+        The number of the request; None for a rating, which has none.
+    """
+
+    op: str
+    ask: int | None
 
 
 @dataclass(frozen=True)
@@ -161,7 +183,11 @@ def message(op: str, **content: Any) -> dict[str, Any]:
     return {TARGET: PROTOCOL, "version": __version__, "op": op, **content}
 
 
-def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
+#: What a front end can send.
+PageMessage = Hello | Rate | AskPrice | Act | UnreadableRequest | UnknownMessage
+
+
+def read(data: Any) -> PageMessage | None:
     """Parse a front end's message.
 
     Parameters
@@ -171,7 +197,7 @@ def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
 
     Returns
     -------
-    Hello, Rate, AskPrice, Act, UnknownMessage or None
+    PageMessage or None
         None for other messages, and for those that this version may ignore.
     """
     if not isinstance(data, dict) or TARGET not in data:
@@ -192,10 +218,17 @@ def read(data: Any) -> Hello | Rate | AskPrice | Act | UnknownMessage | None:
             trusted=data.get("trusted") is not False,
         )
     if data.get("op") == "price":
-        return _ask_price(data)
+        return _ask_price(data) or _unreadable(data)
     if data.get("op") == "act":
-        return _act(data)
-    return _rate(data) if data.get("op") == "rate" else None
+        return _act(data) or _unreadable(data)
+    if data.get("op") == "rate":
+        return _rate(data) or UnreadableRequest("rate", None)
+    return None
+
+
+def _unreadable(data: Mapping[Any, Any]) -> UnreadableRequest | None:
+    ask = data.get("ask")
+    return UnreadableRequest(data["op"], ask) if isinstance(ask, int) and _is_number(ask) else None
 
 
 def _ask_price(data: Mapping[Any, Any]) -> AskPrice | None:
@@ -213,7 +246,10 @@ def _act(data: Mapping[Any, Any]) -> Act | None:
         return None
     shown = tuple(each for each in _list(data.get("output"))[:_MOST_SHOWN] if _is_run(each))
     about = _text(data.get("about"), _LONGEST_SUBJECT)
-    return Act(ask, run_id, shown, action, data.get("confirmed") is True, about)
+    tags = tuple(
+        tag for each in _list(data.get("tags"))[:_MOST_TAGS] if (tag := _text(each, _LONGEST_TAG))
+    )
+    return Act(ask, run_id, shown, action, data.get("confirmed") is True, about, tags)
 
 
 def _rate(data: Mapping[Any, Any]) -> Rate | None:

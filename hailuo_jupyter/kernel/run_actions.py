@@ -262,6 +262,10 @@ def _cancel(engine: Engine, message: Act) -> Answer:
             ("Nothing was sent yet. If it is still unsent when you confirm, nothing is charged.",),
             about=row.state.value,
         )
+    if row.state is State.SUBMITTING and provider.cancellation is not None:
+        return Answer(
+            problem=f"Run {row.run_id} is being submitted. Once it is submitted, cancel it again."
+        )
     if row.state not in AT_PROVIDER or provider.cancellation is None:
         return Answer(
             problem=f"Run {row.run_id} can't be cancelled now ({row.state.words.lower()})."
@@ -277,4 +281,13 @@ def _cancel(engine: Engine, message: Act) -> Answer:
     return Answer((money, after), about=row.state.value)
 
 
-_ACTIONS = {"delete": _delete, "watch": _watch, "copy": _copy, "cancel": _cancel}
+def _tag(engine: Engine, message: Act) -> Answer:
+    """Add tags to a run, as ``%hailuo tag`` does."""
+    if not message.tags:
+        return Answer(problem="Give a tag of 1 to 60 characters.")
+    run = engine.run(message.run_id)
+    run.tag(*message.tags)
+    return Answer((f"Tags of run {run.run_id}: {', '.join(run.record.tags)}.",))
+
+
+_ACTIONS = {"delete": _delete, "watch": _watch, "copy": _copy, "cancel": _cancel, "tag": _tag}

@@ -1,4 +1,4 @@
-"""The adapter of MiniMax itself: version 1 of its API, in which a clip is a file with an id of its own.
+"""The adapter of MiniMax itself: version 1 of its API, in which a clip is a file with its own id.
 
 Sources: MiniMax's pages on video generation and on files (https://platform.minimax.io/docs, read until
 2026-10-08) and the official client minimax-mcp 0.0.19. Errors come under HTTP 200, as a code in
@@ -130,7 +130,7 @@ class MiniMax(Dialect):
         return replace(news, problem=self._failed(reply)) if news.state == "failed" else news
 
     def is_about(self, reply: Reply, job_id: str | None) -> bool:
-        """Check that the answer names the job: gateways send a status of their own."""
+        """Check that the answer names the job: gateways send their own status."""
         return job_id is not None and self.job_id(reply) == job_id
 
     def _failed(self, reply: Reply) -> HailuoError:

@@ -152,7 +152,7 @@ class Replicate(Dialect):
         return word == "canceled" if word in _CANCELLED else None
 
     def is_about(self, reply: Reply, job_id: str | None) -> bool:
-        """Check that the answer names the job: gateways send a status of their own."""
+        """Check that the answer names the job: gateways send their own status."""
         return job_id is not None and self.job_id(reply) == job_id
 
     def refusal(self, reply: Reply) -> HailuoError | None:
@@ -172,7 +172,7 @@ class Replicate(Dialect):
         return super().refusal(reply)
 
     def history(self, since: float, until: float, page: int) -> Call | None:
-        """Build ``GET /v1/predictions``, the newest first; later pages have a cursor of their own."""
+        """Build ``GET /v1/predictions``, the newest first; each later page has its own cursor."""
         del since, until
         return Call("GET", f"{self.addresses['api']}/v1/predictions") if page == 0 else None
 

@@ -259,7 +259,7 @@ class CostRecord(Part):
         """
         if self.kind == "free":
             return "free (demo)"
-        if self.actual is None:
+        if not formatting.is_amount(self.actual):
             return formatting.price_range(self.estimate_low, self.estimate_high, self.kind)
         doubt = "not confirmed" if self.disputed else ""
         source = ", ".join(filter(None, (self.actual_source, doubt)))

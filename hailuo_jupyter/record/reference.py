@@ -45,5 +45,6 @@ def _referred(record: Mapping[str, Any], known: Mapping[str, int]) -> dict[str, 
         "revision": record["revision"],
         "state": record["state"],
         "rating": record.get("rating"),
-        "clip": clip and {"duration_s": clip["duration_s"]},
+        # Its path: the page finds the clip's link by it, even where the metadata lacks the record.
+        "clip": clip and {"duration_s": clip["duration_s"], "path": clip["path"]},
     }

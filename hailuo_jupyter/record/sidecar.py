@@ -69,8 +69,15 @@ def possible_sidecars(folder: Path, run_id: str) -> Iterator[Path]:
     yield from (path for path in sorted(named) if is_stem(stem_of(path.name), run_id))
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, *, through_link: bool = False) -> bytes:
     """Read a file that may be a sidecar.
+
+    Parameters
+    ----------
+    path
+        Its path.
+    through_link
+        Whether it may be a symbolic link, as git-annex and DVC store files.
 
     Raises
     ------
@@ -79,7 +86,7 @@ def read_file(path: Path) -> bytes:
     OSError
         If it cannot be read.
     """
-    found = path.lstat()
+    found = path.stat() if through_link else path.lstat()
     if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
         raise ValueError("It is not a regular file, or longer than any record.")
     return path.read_bytes()

@@ -3,10 +3,12 @@
 A record in a folder, or in a notebook, is untrusted input: a cloned repository may contain any.
 What it can and cannot do:
 
-- It is parsed by `Record.from_json` alone, so that its id has our format, and names no other file. A clip
-  with another file's name, or an impossible size, revision, price or time, is rejected: a negative price
-  would make room in a budget, a huge one would use it up. An imported run does not affect estimates of
-  durations.
+- It is parsed by `Record.from_json` alone, so that its id has our format. An impossible size, revision, price
+  or time is rejected: a negative price would make room in a budget, a huge one would use it up. An imported
+  run does not affect estimates of durations.
+- It names no other file. A clip may have any name (``jupyter hailuo relink`` follows one that was renamed) if
+  exactly its bytes are there, and no other run's record is beside them. Else the run is imported as if its
+  clip had its usual name: it is paid for, whatever its clip is called.
 - Its cost is shown, but counts toward no budget until the provider answers this user's own key for its job
   (`RunLog.take_as_own`). It does not change the cost of a run that is this user's own: a price of 0 would
   make room in a budget.
@@ -32,10 +34,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hailuo_jupyter import catalogue
-from hailuo_jupyter.container import SUFFIXES
+from hailuo_jupyter.container import DEFAULT_SUFFIX, SUFFIXES
 from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.links import shared
-from hailuo_jupyter.record.paths import is_stem, stem_of
+from hailuo_jupyter.record.paths import clip_name, is_stem, stem_of
 from hailuo_jupyter.runlog import spending
 from hailuo_jupyter.runlog.log import RunLog
 from hailuo_jupyter.runlog.row import Row
@@ -78,6 +80,7 @@ def adopt(record: Record, folder: Path, log: RunLog, *, clip_here: bool) -> Adop
         In one line, if it has impossible values, or contradicts the log.
     """
     created = _check(record)
+    record = record if clip_here else _usually_named(record)
     with log.exclusive() as connection:
         row = log.find(record.run_id)
         if row is None:
@@ -122,8 +125,6 @@ def _check(record: Record) -> float:
     if record.revision > _HIGHEST_REVISION:
         raise ValueError("Invalid revision.")
     clip = record.clip
-    if clip is not None and not _fits(clip.path, record.run_id):
-        raise ValueError("Its clip's name does not match the run.")
     if clip is not None and not _is_possible(clip):
         raise ValueError("Invalid size of its clip.")
     cost = record.cost
@@ -135,6 +136,16 @@ def _check(record: Record) -> float:
     except (ValueError, OverflowError):  # a month 13
         raise ValueError("Invalid times.") from None
     return min((each for each in moments if each is not None), default=0.0)
+
+
+def _usually_named(record: Record) -> Record:
+    """Return a record whose clip has one of the names that a run's clip has without a person's doing."""
+    clip = record.clip
+    if clip is None or _fits(clip.path, record.run_id):
+        return record
+    suffix = next((each for each in SUFFIXES if clip.path.endswith(each)), DEFAULT_SUFFIX)
+    named = clip.model_copy(update={"path": clip_name(record.file_stem, suffix)})
+    return record.model_copy(update={"clip": named})
 
 
 def _fits(name: str, run_id: str) -> bool:

@@ -144,7 +144,7 @@ class RunQueries(LogReader):
 
     def named(self, name: str) -> list[Row]:
         """Return the runs with a name, the newest first."""
-        # `texts` has a name on a line of its own, and is much smaller than the runs; a note or a tag may
+        # `texts` has a name on a separate line, and is much smaller than the runs; a note or a tag may
         # be the same line.
         line = "instr(body, char(10) || ? || char(10))"
         return self._rows(

@@ -113,7 +113,9 @@ def panel(studio: Studio) -> None:
     with studio.open("panel", [LOAD, code, fill], height=980) as lab:
         in_theme(lab, "Light")
         lab.run(0, 1, 2)
-        expect(lab.output(1).locator(".hailuo-state")).to_have_text("Generating")
+        # The demo may have to start first, which takes longer than the page's own patience.
+        card = lab.output(1).locator(".hailuo-card .hailuo-state")
+        expect(card).to_have_text("Generating", timeout=60_000)
         studio.take(lab, "panel")
 
 

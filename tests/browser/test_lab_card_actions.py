@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.simulator import Simulator
-from tests.support.browser_fixture import Lab, Server
+from tests.support.browser_fixture import Lab, Server, with_run
 
 LOAD = "%load_ext hailuo_jupyter"
 OpenLab = Callable[..., Lab]
@@ -23,10 +23,7 @@ def cell(name: str) -> str:
 @pytest.fixture
 def done(open_lab: OpenLab, server: Server, name: str) -> Lab:
     """A notebook whose second cell has a completed run."""
-    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
-    lab.run(0, 1)
-    lab.until_state("completed", 1)
-    return lab
+    return with_run(open_lab, server.write(f"{name}.ipynb", [LOAD, cell(name)]))
 
 
 def menu(lab: Lab, number: int = 1) -> Locator:
@@ -94,7 +91,7 @@ def test_a_run_of_a_restarted_kernel_is_tracked_again(
 
     lab.js("model.cells.get(0).trusted = true;")
     lab.js("await panel.sessionContext.session.kernel.restart();")
-    expect(static.locator(".hailuo-state")).to_contain_text("– last seen")
+    lab.idle()
     expect(timer).to_be_visible()
     let_go()
     lab.until_state("completed", 1)

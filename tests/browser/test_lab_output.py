@@ -14,7 +14,7 @@ from hailuo_jupyter.ipynb.verify import verify
 from hailuo_jupyter.settings import Hailuo
 from tests.simulator import Simulator
 from tests.support.accessibility import findings
-from tests.support.browser_fixture import MIME, SIZE, Lab, Server
+from tests.support.browser_fixture import MIME, SIZE, Lab, Server, with_run
 
 LOAD = "%load_ext hailuo_jupyter"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -28,10 +28,7 @@ def cell(name: str) -> str:
 @pytest.fixture
 def done(open_tab: OpenLab, server: Server, name: str) -> Lab:
     """A notebook whose second cell has a completed run."""
-    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name)]))
-    lab.run(0, 1)
-    lab.until_state("completed", 1)
-    return lab
+    return with_run(open_tab, server.write(f"{name}.ipynb", [LOAD, cell(name)]))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hailuo_jupyter.errors import Cancelled, CannotCancel
+from hailuo_jupyter.record import prepare
+from hailuo_jupyter.runlog import Owner, RunLog
 from hailuo_jupyter.states import State
 from tests.support.engine_fixture import EngineFixture, ending, eventually
 
@@ -31,3 +33,29 @@ def test_a_cancellation_that_comes_too_late_leaves_the_clip(lab: EngineFixture) 
     with pytest.raises(CannotCancel):
         run.cancel()
     assert run.record.clip is not None
+
+
+@pytest.mark.parametrize(
+    ("provider", "state", "said", "todo"),
+    [
+        ("replicate", "submitting", "is being submitted", "then cancel it again"),
+        ("replicate", "downloading", "has ended", ""),
+        ("segmind", "submitting", "can't cancel a job", ""),
+    ],
+)
+def test_what_cannot_be_cancelled_in_this_state_says_so(
+    lab: EngineFixture, provider: str, state: str, said: str, todo: str
+) -> None:
+    engine, order = lab.engine(), lab.order("a cat", provider)
+    record = prepare(order.request, order.provider, origin=order.origin)
+    for each in ("submitting", "submitted", "downloading"):
+        record = record.moved(State(each), job={"id": None if each == "submitting" else "a-job"})
+        if each == state:
+            break
+    with RunLog(lab.log) as log, Owner(lab.log) as owner:
+        log.insert(record, folder=lab.clips, kind="", owner=owner.id)
+        with pytest.raises(CannotCancel, match=said) as caught:
+            engine.cancel(record.run_id)
+        assert "paid for" in caught.value.money
+        assert todo in caught.value.todo
+        assert log.get(record.run_id).record == record, "the job is not lost"

@@ -143,6 +143,9 @@ def test_a_job_that_is_bought_while_the_log_is_locked_is_not_lost(
     holder = locked()
     time.sleep(5)  # the answer has come, and several tries to write it down have failed
     assert engine.logs()[0].get(run.run_id).job_id is None
+    said = run.record.problem
+    assert said is not None
+    assert "process that locks the run log" in said.todo
     holder.execute("ROLLBACK")
     holder.close()
     assert run.wait(60).clip is not None

@@ -22,6 +22,7 @@ from hailuo_jupyter.engine.recovery import Sidecars, recover
 from hailuo_jupyter.engine.submission import Submission
 from hailuo_jupyter.errors import NotBought, NotebookError
 from hailuo_jupyter.ipynb.import_runs import import_runs
+from hailuo_jupyter.ipynb.relink import find_moved, relink
 from hailuo_jupyter.record import Record, prepare
 from hailuo_jupyter.record.sidecar import write_sidecar
 from hailuo_jupyter.runlog import Owner, RunLog
@@ -101,7 +102,7 @@ def test_a_cell_whose_clip_and_record_lie_there_is_not_bought_again(
     assert placed.action is Action.BUY
 
 
-def found(order: Submission, log: RunLog, sidecars: Sidecars | None = None) -> list[str]:
+def found(order: Submission, log: RunLog, sidecars: Sidecars | None = None) -> tuple[str, ...]:
     return recover(
         order.request.fingerprint,
         order.provider.name,
@@ -109,10 +110,12 @@ def found(order: Submission, log: RunLog, sidecars: Sidecars | None = None) -> l
         log=log,
         scope=Scope(order.asker, order.folder, log),
         sidecars=sidecars or Sidecars(),
-    )
+    ).run_ids
 
 
-def test_what_counts_of_records_beside_clips(lab: EngineFixture, made: Record) -> None:
+def test_what_counts_of_records_beside_clips(  # noqa: PLR0915 -- one table
+    lab: EngineFixture, made: Record
+) -> None:
     path, clip = sidecar(lab, made), lab.clips / f"{made.run_id}.mp4"
     text, data = path.read_text(), clip.read_bytes()
     order = lab.order()
@@ -152,6 +155,28 @@ def test_what_counts_of_records_beside_clips(lab: EngineFixture, made: Record) -
         clip.unlink()
         change(path, times={"prepared": "2026-01-01T00:00:00.000Z"})
 
+    def as_annexed() -> None:
+        elsewhere = lab.folder / "elsewhere.json"
+        path.rename(elsewhere)
+        path.symlink_to(elsewhere)
+
+    def renamed(**more: Any) -> Callable[[], None]:
+        def work() -> None:
+            clip.rename(lab.clips / "figure 3.mp4")
+            change(path, clip__path="figure 3.mp4", **more)
+
+        return work
+
+    def named_as_anothers() -> None:
+        clip.rename(lab.clips / "another.mp4")
+        (lab.clips / "another.json").write_text("{}")
+        change(path, clip__path="another.mp4")
+
+    def exported() -> None:
+        path.unlink()
+        clip.unlink()
+        (lab.clips / "runs.json").write_text(f"[{text}]")
+
     served = (1, "lacks 0")
     spoiled: dict[str, tuple[Callable[[], object], tuple[int, str]]] = {
         "as it was": (lambda: None, served),
@@ -159,31 +184,41 @@ def test_what_counts_of_records_beside_clips(lab: EngineFixture, made: Record) -
         "another clip": (lambda: clip.write_bytes(data[:-1] + b"x"), served),
         "another hash": (lambda: change(path, clip__sha256="0" * 64), served),
         "on its way": (at("generating"), served),
-        "answered without an id": (at("submitted", job__id=None), (0, "lacks 1")),
+        "answered without an id": (at("submitted", job__id=None), (0, "no job id")),
         "refused": (at("rejected"), (0, "lacks 1")),
         "failed": (at("failed"), (0, "lacks 1")),
         "never sent": (at("prepared"), (0, "lacks 1")),
-        "a link": (as_link, (0, "lacks 1")),
-        "another file": (lambda: change(path, clip__path="other.mp4"), (0, "lacks 1")),
-        "a file elsewhere": (lambda: change(path, clip__path="../other.mp4"), (0, "lacks 1")),
+        "a link": (as_link, (0, "is a link")),
+        "a record behind a link": (as_annexed, served),
+        "a renamed clip": (renamed(), served),
+        "a renamed clip with other bytes": (renamed(clip__sha256="0" * 64), served),  # fetched
+        "another file": (lambda: change(path, clip__path="other.mp4"), served),
+        "another run's file": (named_as_anothers, served),
+        "a file elsewhere": (
+            lambda: change(path, clip__path="../other.mp4"), (0, "not a path inside the folder"),
+        ),
+        "an export": (exported, (0, "lacks 1")),
+        "a newer format": (lambda: change(path, schema="hailuo-run/2"), (0, "in a known format")),
         "another request": (
             lambda: change(path, fingerprint=f"{made.fingerprint}0"), (0, "lacks 1"),
         ),
         "another provider": (lambda: change(path, provider="aimlapi"), (0, "lacks 1")),
         "another name": (
-            lambda: path.rename(lab.clips / "20200101-000000-aaaaaa.json"), (0, "lacks 1"),
+            lambda: path.rename(lab.clips / "20200101-000000-aaaaaa.json"), served,
         ),
-        "no JSON": (lambda: path.write_text(text[:-20]), (0, "lacks 1")),
+        "no JSON": (lambda: path.write_text(text[:-20]), (0, "not a record")),
         "deep": (lambda: path.write_text("[" * 100_000 + made.fingerprint), (0, "lacks 1")),
         "long": (lambda: path.write_text(text + " " * 3_000_000), (0, "lacks 1")),
-        "a pipe of money": (lambda: change(path, cost__actual=-500.0), (0, "lacks 1")),
-        "a revision": (lambda: change(path, revision=10**30), (0, "lacks 1")),
+        "a pipe of money": (lambda: change(path, cost__actual=-500.0), (0, "Invalid price")),
+        "a revision": (lambda: change(path, revision=10**30), (0, "Invalid revision")),
         "no time": (
-            lambda: change(path, times={"prepared": "2026-13-01T00:00:00.000Z"}), (0, "lacks 1"),
+            lambda: change(path, times={"prepared": "2026-13-01T00:00:00.000Z"}), (0, "Invalid times"),
         ),
     }  # fmt: skip
     for name, (what, expected) in spoiled.items():
-        assert spoil(what) == expected, name
+        number, outcome = spoil(what)
+        assert number == expected[0], name
+        assert expected[1] in outcome, (name, outcome)
     for state in ("unconfirmed", "expired", "submitting"):
         number, refusal = spoil(at(state))
         assert (number, made.run_id in refusal) == (1, True), state
@@ -202,13 +237,13 @@ def test_a_folder_full_of_sidecars_is_read_once(lab: EngineFixture, made: Record
             said: list[str] = []
             assert log._connection is not None
             log._connection.set_trace_callback(said.append)
-            assert found(order, log, sidecars) == []
+            assert found(order, log, sidecars) == ()
             log._connection.set_trace_callback(None)
             return said
 
         # A name that is no UTF-8 is nobody's run.
         (Path(os.fsdecode(os.fsencode(lab.clips) + b"/\xff.json"))).write_text("{}")
-        assert found(order, log, sidecars) == [made.run_id]
+        assert found(order, log, sidecars) == (made.run_id,)
         few = len(asked())
         for number in range(200):
             other = prepare(lab.order(f"cat {number}").request, origin=order.origin)
@@ -227,9 +262,9 @@ def test_a_record_that_was_half_copied_is_read_again(lab: EngineFixture, made: R
     text = path.read_text()
     with RunLog(lab.log) as log:
         path.write_text(text[: text.index('"fingerprint"')])
-        assert found(order, log, sidecars) == []
+        assert found(order, log, sidecars) == ()
         path.write_text(text)
-        assert found(order, log, sidecars) == [made.run_id]
+        assert found(order, log, sidecars) == (made.run_id,)
 
 
 def test_a_clip_of_which_only_the_first_record_is_left_is_not_asked_about(
@@ -262,6 +297,43 @@ def test_a_run_of_which_only_its_record_is_left_is_watched_and_fetched(
     assert [each.run_id for each in lab.engine().resume()] == [run.run_id]
     assert lab.engines[-1].run(run.run_id).wait(60).clip
     assert lab.submits() == 1
+
+
+def test_a_clip_renamed_by_relink_is_not_bought_again_without_its_log(
+    lab: EngineFixture, bought: Record
+) -> None:
+    assert bought.clip is not None
+    (lab.clips / bought.clip.path).rename(lab.clips / "figure 3.mp4")
+    import_runs([lab.clips], lab.settings)
+    with RunLog(lab.log) as log:
+        relink(find_moved([lab.clips], [log]).moves)
+        row = log.get(bought.run_id)
+        assert row.record.clip is not None
+        assert row.record.clip.path == "figure 3.mp4"
+        write_sidecar(row.record, lab.clips)
+    lose_the_log(lab)
+    [placed] = lab.placed(lab.engine())
+    assert (placed.action, placed.run.run_id) == (Action.SHOW, bought.run_id)
+    assert placed.run.record.clip == row.record.clip
+    # Without its file it is fetched, under its usual name.
+    lab.engines[-1].stop()
+    lose_the_log(lab)
+    (lab.clips / "figure 3.mp4").unlink()
+    [placed] = lab.placed(lab.engine())
+    assert placed.action is Action.FETCH
+    assert placed.run.wait(60).record.clip == bought.clip
+    assert lab.submits() == 1
+
+
+def test_every_take_of_a_request_comes_back(lab: EngineFixture, made: Record) -> None:
+    order = lab.order()
+    for _ in range(60):
+        other = prepare(order.request, origin=order.origin)
+        for state in ("submitting", "unconfirmed"):
+            other = other.moved(State(state))
+        write_sidecar(other, lab.clips)
+    with RunLog(lab.log) as log:
+        assert len(found(order, log)) == 61
 
 
 # ── jupyter hailuo import ──────────────────────────────────────────────────────────────────────

@@ -41,7 +41,7 @@ def test_what_a_front_end_may_ask_for(page: FrontEnd) -> None:
     assert welcome["client"] == page.client_id
     assert welcome["notebook"] == "nb"
     assert (welcome["records"], welcome["bundles"]) == ([], [])
-    assert welcome["can"] == ["rate", "price", "act"]
+    assert welcome["can"] == ["rate", "price", "act", "tag"]
     assert page.run(INSERT).text == "False\n"
     hello(page, can=["insert", "later"])
     assert page.run(INSERT).text == "True\n"
@@ -111,3 +111,26 @@ def test_a_rating_is_kept_and_told(page: FrontEnd) -> None:
         # The output is drawn anew with it, so that it is not behind for ever.
         assert [bundle[mime]["rating"] for bundle in news["bundles"]] == [rating]
         assert len([each for each in page.sync if each["op"] == "news"]) == 1
+
+
+def test_a_page_is_answered_even_if_the_run_log_is_broken(
+    page: FrontEnd, env: dict[str, str]
+) -> None:
+    log = Path(env["HAILUO_RUN_LOG"])
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("no run log " * 100)
+    assert hello(page)["records"] == []
+    assert "isn't a run log" in answered(page, "notice")["sentence"]
+    run_id = "20200101-000000-aaaaaa"
+    page.say("act", ask=1, run_id=run_id, output=[], action="cancel", confirmed=False)
+    acted = answered(page, "acted")
+    assert (acted["ask"], "isn't a run log" in acted["problem"]) == (1, True)
+    page.say("price", ask=2, run_id=run_id, source="%%hailuo\nA heron.")
+    assert answered(page, "price")["ask"] == 2
+    page.sync.clear()
+    page.say("rate", run_id=run_id, rating=3)
+    assert "wasn't saved" in answered(page, "notice")["sentence"]
+    # An action of a newer page.
+    act = {"op": "act", "ask": 3, "run_id": run_id, "action": "later"}
+    page.say_anything({"hailuo.sync": 1, **act})
+    page.until(lambda: any(each.get("ask") == 3 for each in page.sync), 30)

@@ -220,13 +220,30 @@ def test_whatever_an_id_is_it_names_no_other_file(name: str) -> None:
     assert Path(f"{found.run_id}.json").name == f"{name}.json"
 
 
-@pytest.mark.parametrize("name", ["README.md", ".env", "C:x.mp4", "other.mp4", "a/b.mp4"])
-def test_a_clip_by_the_name_of_another_file_is_not_imported(
+@pytest.mark.parametrize("name", ["README.md", ".env", "other.mp4", "a/b.mp4"])
+def test_a_clip_by_the_name_of_another_file_is_imported_without_that_name(
     name: str, tmp_path: Path, settings: Hailuo
 ) -> None:
+    """Its run is paid for; the file may be another run's clip, or none."""
+    made, content = record(), b"a clip"
+    values = json.loads(made.to_json())
+    digest = hashlib.sha256(content).hexdigest()
+    values["clip"] |= {"path": name, "sha256": digest, "bytes": len(content)}
+    folder = tmp_path / "repo" / "hailuo"
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    (folder / "other.json").write_text("{}")
+    (folder / f"{made.run_id}.json").write_text(json.dumps(values))
+    done = import_runs([folder], settings)
+    assert dict(done.counts) == {Adopted.NEW: 1}
+    with RunLog(settings.run_log_path()) as log:
+        assert log.get(made.run_id).record.clip_paths == (f"{made.run_id}.mp4",)
+
+
+def test_a_clip_on_another_drive_is_not_imported(tmp_path: Path, settings: Hailuo) -> None:
     made = record()
     values = json.loads(made.to_json())
-    values["clip"]["path"] = name
+    values["clip"]["path"] = "C:x.mp4"
     folder = tmp_path / "repo" / "hailuo"
     folder.mkdir(parents=True)
     (folder / f"{made.run_id}.json").write_text(json.dumps(values))

@@ -205,7 +205,7 @@ def reference(row: Row) -> dict[str, Any]:
         "revision": row.revision,
         "state": "completed",
         "rating": None,
-        "clip": {"duration_s": clip.duration_s},
+        "clip": {"duration_s": clip.duration_s, "path": clip.path},
     }
 
 

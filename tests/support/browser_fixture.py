@@ -459,6 +459,14 @@ def brief(record: dict[str, Any]) -> str:
     return str({name: record.get(name) for name in names})
 
 
+def with_run(open_notebook: Callable[[str], Lab], path: str) -> Lab:
+    """Open a notebook and run its first two cells; wait until the run of the second is completed."""
+    lab = open_notebook(path)
+    lab.run(0, 1)
+    lab.until_state("completed", 1)
+    return lab
+
+
 def until(
     holds: Callable[[], Any], what: str, pause: Callable[[], None] = lambda: time.sleep(0.05)
 ) -> None:

@@ -19,6 +19,7 @@ import json
 import os
 import queue
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +29,10 @@ from jupyter_client.manager import KernelManager
 from tests.support.kernel_ports import kernel_ports
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
+#: These versions lose a request now and then, whatever is loaded: one in some hundred sent just after a
+#: completion. A person runs such a cell once more.
+_LOSES_REQUESTS = ("ipykernel-7.0.1", "ipykernel-7.2.0")
 
 #: The types that have a renderer, in the order in which they are tried.
 _RENDERED = (WIDGET, "text/html", "text/markdown", "image/png", "image/jpeg", "text/plain")
@@ -48,9 +53,11 @@ class Cell:
     """One executed cell."""
 
     code: str
+    cell_id: str
     outputs: list[Output] = field(default_factory=list)
     text: str = ""
     error: str = ""
+    begun: bool = False
     done: bool = False
 
 
@@ -146,15 +153,24 @@ class VSCode:
 
     def start(self, code: str) -> Cell:
         """Send a cell and do not wait."""
-        cell = Cell(code)
-        number = len(self._cells)
-        cell_id = f"vscode-notebook-cell:{self.notebook}#W{number}sZmlsZQ%3D%3D"
-        self._cells[self._execute(code, store_history=True, metadata={"cellId": cell_id})] = cell
+        cell_id = f"vscode-notebook-cell:{self.notebook}#W{len(self._cells)}sZmlsZQ%3D%3D"
+        cell = Cell(code, cell_id)
+        self._send(cell)
         return cell
+
+    def _send(self, cell: Cell) -> None:
+        sent = self._execute(cell.code, store_history=True, metadata={"cellId": cell.cell_id})
+        self._cells = {key: each for key, each in self._cells.items() if each is not cell}
+        self._cells[sent] = cell
 
     def run(self, code: str) -> Cell:
         """Run a cell to its end; fail where it raises."""
         cell = self.start(code)
+        if self._kernel in _LOSES_REQUESTS:
+            with suppress(TimeoutError):
+                self.until(lambda: cell.begun, 20)
+            if not cell.begun:
+                self._send(cell)
         self.until(lambda: cell.done)
         assert not cell.error, cell.error
         return cell
@@ -255,8 +271,9 @@ class VSCode:
             cell.text += content["text"]
         elif kind == "error":
             cell.error = f"{content['ename']}: {content['evalue']}"
-        elif kind == "status" and content["execution_state"] == "idle":
-            cell.done = True
+        elif kind == "status":
+            cell.begun = True
+            cell.done = content["execution_state"] == "idle"
 
     def _take_comm(self, kind: str, content: dict[str, Any]) -> None:
         comm, state = content["comm_id"], content["data"].get("state", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hailuo_jupyter import __version__
-from hailuo_jupyter.ids import PATTERN, made_of_path
+from hailuo_jupyter.ids import PATTERN, Notebook, made_of_path
 from hailuo_jupyter.kernel import comm, context
 from hailuo_jupyter.kernel.comm_messages import (
     CAN,
@@ -24,6 +25,7 @@ from hailuo_jupyter.kernel.comm_messages import (
     Rate,
     ShownOutput,
     UnknownMessage,
+    UnreadableRequest,
     message,
     read,
 )
@@ -85,7 +87,7 @@ def test_whatever_is_sent_is_read_or_ignored(data: Any) -> None:
         assert said.ask >= 0
         assert isinstance(said.source, str)
     else:
-        assert said is None or isinstance(said, UnknownMessage)
+        assert said is None or isinstance(said, UnknownMessage | UnreadableRequest)
 
 
 @given(JSON | OURS | RUNS, JSON)
@@ -147,20 +149,22 @@ def test_an_older_front_end_says_nothing_of_what_it_can() -> None:
 def test_a_question_for_a_price() -> None:
     asked = {**HELLO, "op": "price", "ask": 3, "run_id": R1, "source": "%%hailuo\nA {x}."}
     assert read(asked) == AskPrice(3, R1, "%%hailuo\nA {x}.")
-    for name, wrong in (
-        ("ask", True),
-        ("ask", -1),
-        ("ask", "3"),
-        ("run_id", "../r1"),
-        ("source", 7),
-    ):
-        assert read({**asked, name: wrong}) is None
+    for wrong in (True, -1, "3"):
+        assert read({**asked, "ask": wrong}) is None
+    # What has a number waits for an answer.
+    for name, odd in (("run_id", "../r1"), ("source", 7)):
+        assert read({**asked, name: odd}) == UnreadableRequest("price", 3)
+    unknown = {**HELLO, "op": "act", "ask": 3, "run_id": R1, "action": "later"}
+    assert read(unknown) == UnreadableRequest("act", 3)
 
 
 def test_an_action_counts_as_confirmed_only_if_it_says_so() -> None:
     asked = {**HELLO, "op": "act", "ask": 3, "run_id": R1, "action": "delete"}
     whole = {**asked, "output": [R1, "../r3", 7], "confirmed": True}
     assert read(whole) == Act(3, R1, (R1,), "delete", confirmed=True)
+    tagged = read({**whole, "action": "tag", "tags": ["sea", 7, "x" * 101, "\0"]})
+    assert isinstance(tagged, Act)
+    assert tagged.tags == ("sea",)
     assert read({**whole, "about": "copy"}) == Act(3, R1, (R1,), "delete", True, "copy")
     for doubt in (False, None, 1, "true"):
         assert read({**asked, "confirmed": doubt}) == Act(3, R1, (), "delete", confirmed=False)
@@ -173,8 +177,9 @@ def test_a_rating(rating: int | None) -> None:
 
 @pytest.mark.parametrize("rating", [-1, 6, 2.5, True, "3", [3]])
 def test_no_rating(rating: Any) -> None:
-    assert read({**HELLO, "op": "rate", "run_id": R1, "rating": rating}) is None
-    assert read({**HELLO, "op": "rate", "run_id": "../r1", "rating": 3}) is None
+    unreadable = UnreadableRequest("rate", None)
+    assert read({**HELLO, "op": "rate", "run_id": R1, "rating": rating}) == unreadable
+    assert read({**HELLO, "op": "rate", "run_id": "../r1", "rating": 3}) == unreadable
 
 
 def test_another_protocol_is_told_from_what_is_not_ours() -> None:
@@ -234,6 +239,44 @@ def test_an_example_from_a_page_is_read(name: str, example: Any) -> None:
 def test_an_example_from_the_kernel_is_as_this_version_writes_it(name: str, example: Any) -> None:
     content = {key: value for key, value in example.items() if key not in {TARGET, "version", "op"}}
     assert message(example["op"], **content) == {**example, "version": __version__}
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, data: Any) -> list[Any]:
+    """Return what a comm whose every step fails answers to a page that has said hello."""
+    events = SimpleNamespace(register=lambda *_: None, unregister=lambda *_: None)
+    taken = comm.SyncComm(SimpleNamespace(events=events), render_outputs)
+    sent: list[Any] = []
+
+    def send(data: Any) -> None:
+        sent.append(json.loads(json.dumps(data)))
+
+    taken._comm = SimpleNamespace(send=send, close=lambda: None)
+    taken._notebooks["page"] = Notebook("nb", None, Path())
+
+    def fails(*_: object) -> Any:
+        raise SystemExit
+
+    for name in ("_welcome", "_quote", "_act", "_rate"):
+        monkeypatch.setattr(taken, name, fails)
+    monkeypatch.setattr(taken, "_in_turn", lambda work: work())
+    monkeypatch.setattr(context, "set_notebook", fails)
+    taken._received({"header": {"session": "page"}, "content": {"data": data}})
+    taken.close()
+    return sent
+
+
+@pytest.mark.parametrize(("name", "example"), examples("PageMessage"))
+def test_every_request_is_answered_whatever_fails(
+    monkeypatch: pytest.MonkeyPatch, name: str, example: Any
+) -> None:
+    """Else the page waits for ever."""
+    said = answers(monkeypatch, example)
+    for each in said:
+        check(each, "KernelMessage")
+    problem, *rest = said
+    assert "Internal error" in (problem.get("problem") or problem["sentence"])
+    assert problem.get("ask") == example.get("ask")
+    assert [each["op"] for each in rest] == (["welcome"] if name == "Hello" else [])
 
 
 IDS = st.from_regex(PATTERN, fullmatch=True)
@@ -297,6 +340,6 @@ def test_of_a_valid_hello_nothing_is_lost(content: dict[str, Any]) -> None:
 )
 def test_what_is_not_read_is_not_valid_either(op: str, wrong: dict[str, Any]) -> None:
     data = {**HELLO, "op": op, **wrong}
-    assert read(data) is None
+    assert isinstance(read(data), UnreadableRequest | None)
     with pytest.raises(jsonschema.ValidationError):
         check(data, "PageMessage")

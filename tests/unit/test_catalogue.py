@@ -324,3 +324,30 @@ def test_several_models_of_a_provider_have_facts_of_their_own() -> None:
     second = {**entry["models"][0], "name": "hailuo-2.3-fast", "slug": "minimax-hailuo-2.3-fast"}
     entry["models"].append({**second, "as_of": "2026-11-01", "sources": ["https://example.com"]})
     Draft202012Validator(SCHEMA).validate(entry)
+
+
+@pytest.mark.parametrize("one", catalogue.offers(), ids=lambda one: f"{one.name} {one.model_name}")
+def test_the_help_of_an_option_says_what_does_not_go_together(one: Provider) -> None:
+    """From the same data as the refusal, so that it is true of each model."""
+    helps = {choice.name: choice.help for choice in one.choices}
+    resolutions = {
+        value for choice in one.choices if choice.name == "resolution" for value in choice.values
+    }
+    for rule in one.refused:
+        if set(rule.when) == {"duration", "resolution"}:
+            resolution, duration = rule.when["resolution"], rule.when["duration"]
+            assert f"{duration} s not with --resolution {resolution}" in helps["duration"]
+            assert f"{resolution} not with --duration {duration}" in helps["resolution"]
+    texts = [*helps.values(), *(rule.then.why for rule in one.refused)]
+    if "512P" in resolutions:
+        assert not any("768P only" in text for text in texts)
+    assert not any("only" in text and "10 s" in text for text in helps.values())
+
+
+def test_what_only_the_code_assumes_is_marked_as_inferred() -> None:
+    facts = {
+        one.name: [(fact.kind, fact.fact) for fact in one.behavior] for one in catalogue.providers()
+    }
+    assert any("2013" in fact and kind == "inferred" for kind, fact in facts["minimax"])
+    assert any("2.3-fast" in fact and kind == "inferred" for kind, fact in facts["replicate"])
+    assert catalogue.provider("minimax").requests_per_minute == 20, "the newer page"

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hailuo_jupyter.formatting import encodable, escape_control, print_safely
+from hailuo_jupyter.formatting import encodable, escape_control, price_range, print_safely
 from hailuo_jupyter.kernel.commands.echo import echo
+from hailuo_jupyter.record import CostRecord
 
 TEXT = "→ 龍 🐃 naïve"
 
@@ -49,3 +50,12 @@ def test_nothing_is_raised_where_nothing_can_be_printed(where: str) -> None:
     line = ["sh", "-c", f'"$0" -c "$1" {where}', sys.executable, code]
     done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == "went on\n"
+
+
+@pytest.mark.parametrize("odd", [float("inf"), float("nan"), 1e300, -1e300])
+def test_an_amount_that_is_none_is_not_shown(odd: float) -> None:
+    """A stranger's record holds any number."""
+    assert price_range(odd, 0.3, "inferred") == "$0.30 est."
+    assert price_range(odd, odd, "published") == "price not known"
+    cost = CostRecord(kind="published", source="", as_of="", actual=odd, estimate_high=odd)
+    assert cost.text() == "price not known"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -352,6 +353,21 @@ def test_a_renamed_clip_is_found_by_its_hash(archive: Archive, tmp_path: Path) -
     assert against_files(after.record, after.folder) == []
     assert archive.prune() == [row.run_id]
     assert not here.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such names")
+def test_a_name_that_no_record_can_have_is_told(archive: Archive, tmp_path: Path) -> None:
+    for name in ("C:fox.mp4", "\\fox.mp4", os.fsdecode(b"\xff.mp4")):
+        row = archive.run()
+        here = tmp_path / "paper" / name
+        here.parent.mkdir(exist_ok=True)
+        (archive.clips / f"{row.run_id}.mp4").rename(here)
+        found = find_moved([here.parent], [archive.log])
+        assert found.moves == []
+        [remark] = found.remarks
+        assert "cannot be stored as a clip's name" in remark
+        remark.encode()
+        here.unlink()
 
 
 def test_what_has_another_hash_or_two_places_is_not_guessed(

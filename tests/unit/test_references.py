@@ -23,7 +23,7 @@ ROW = shown_row(State.COMPLETED, rating=4)
 RECORD = json.loads(ROW.record_json)
 REFERENCE = {
     "reference": True, "run_id": ROW.run_id, "revision": ROW.revision, "state": "completed",
-    "rating": 4, "clip": {"duration_s": 6.0},
+    "rating": 4, "clip": {"duration_s": 6.0, "path": RECORD["clip"]["path"]},
 }  # fmt: skip
 
 

@@ -18,6 +18,8 @@ export interface IActContext extends IAskContext {
 export interface IActTarget {
   readonly record: RunRecord;
   readonly output: readonly string[];
+  /** What to tag the run with. */
+  readonly tags?: readonly string[];
 }
 
 /**
@@ -50,13 +52,14 @@ export async function act(
 /** Ask the kernel; null if it can't be done, which is shown. */
 async function ask(
   action: ActionName,
-  { record, output }: IActTarget,
+  { record, output, tags }: IActTarget,
   context: IActContext,
   confirmed: boolean,
   about = ''
 ): Promise<ActedAnswer | null> {
   const { failed } = TEXTS[action];
-  const question = { run: record.run_id, output, action, confirmed, about };
+  const what = tags ? { about, tags } : { about };
+  const question = { run: record.run_id, output, action, confirmed, ...what };
   const texts = waitTexts(action, confirmed);
   const answer = await askKernel(context.actions, question, context, texts);
   if (answer === 'cancelled') {

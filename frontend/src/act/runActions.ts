@@ -14,14 +14,21 @@ export interface IActionQuestion {
   readonly confirmed: boolean;
   /** What the text was about that the user has agreed to, as the answer says. */
   readonly about?: string;
+  /** What to tag the run with. */
+  readonly tags?: readonly string[];
 }
 
 /** One notebook's open requests. */
 export class RunActions extends Questions<IActionQuestion, ActedAnswer> {
   constructor() {
-    super((ask, problem) => ({
-      ...{ op: 'acted', client: '', ask, problem },
-      ...{ text: [], bundles: [] }
-    }));
+    super(actRefusal);
   }
+}
+
+/** Return the answer that stands for the kernel's where it can't be asked. */
+export function actRefusal(ask: number, problem: string): ActedAnswer {
+  return {
+    ...{ op: 'acted', client: '', ask, problem },
+    ...{ text: [], bundles: [] }
+  };
 }

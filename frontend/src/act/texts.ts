@@ -28,6 +28,11 @@ export const TEXTS: Readonly<Record<ActionName, IActionTexts>> = {
     consent: null,
     failed: "Can't copy the clip"
   },
+  tag: {
+    title: 'Tag',
+    consent: null,
+    failed: "Can't tag the run"
+  },
   watch: {
     title: 'Resume tracking',
     consent: null,

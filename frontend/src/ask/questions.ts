@@ -6,7 +6,7 @@ import { Signal } from '@lumino/signaling';
 /** One notebook's open questions of a kind. `NotebookSync` connects it to the kernel. */
 export class Questions<Question, Answer extends { readonly ask: number }> {
   /**
-   * @param refusal - Returns the answer that stands for the kernel's where it can't be asked.
+   * @param refusal - Returns an answer with a problem, for when the kernel can't be asked.
    */
   constructor(refusal: (ask: number, problem: string) => Answer) {
     this._refusal = refusal;

@@ -55,7 +55,7 @@ function optionToken(stream: IStream): string | null {
   if (stream.match(/^=/)) {
     return 'operator';
   }
-  // In a list each value may have quotes of its own: style="ink wash","35mm film".
+  // In a list each value may be quoted: style="ink wash","35mm film".
   if (stream.match(/^,?(?:"[^"]*")+|^,?(?:'[^']*')+/)) {
     return 'string';
   }

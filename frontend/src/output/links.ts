@@ -45,11 +45,23 @@ export function clipLink(html: string, record: RunRecord): string | null {
   return null;
 }
 
-/** Return the name of a run's clip without the suffix: its record's own, if it needs no quoting in a link. */
+/** Return the name of a run's clip without the suffix as a link has it: its record's own, if that is a name. */
 function clipStem(record: RunRecord): string {
   const path = asObject(record.clip)?.path;
-  const own = typeof path === 'string' ? /^([\w.-]+)\.\w+$/.exec(path) : null;
-  return own?.[1] ?? fileStem(record);
+  const own = typeof path === 'string' ? /^([^/\\]+)\.\w+$/.exec(path) : null;
+  return (own && quote(own[1])) ?? fileStem(record);
+}
+
+/** Quote a name as the kernel does in links (Python's `urllib.parse.quote`); null if it is no valid text. */
+function quote(name: string): string | null {
+  try {
+    return encodeURIComponent(name).replace(
+      /[!'()*]/g,
+      found => `%${found.charCodeAt(0).toString(16).toUpperCase()}`
+    );
+  } catch {
+    return null; // half a surrogate pair, in a stranger's record
+  }
 }
 
 /**
@@ -64,6 +76,7 @@ function clipStem(record: RunRecord): string {
 export function posterUri(html: string, id: string): string | null {
   for (const title of [
     `alt="One picture of the clip of run ${id}"`,
+    `alt="Open the clip of run ${id}"`,
     `title="Clip of run ${id}"`
   ]) {
     const at = html.indexOf(title);

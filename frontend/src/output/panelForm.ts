@@ -23,7 +23,7 @@ export function submitWithKeys(node: HTMLElement): void {
     }
     button?.click();
   };
-  // ipywidgets keeps the keys pressed in a text field from whoever listens above it.
+  // ipywidgets does not pass on the keys pressed in a text field to listeners of the elements around it.
   node.addEventListener('keydown', press, { capture: true });
 }
 

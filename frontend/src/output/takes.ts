@@ -1,6 +1,6 @@
 /** The takes of a cell: its clips, from the notebook's metadata. Pure functions. */
 
-import { costText, oneLine } from '../format';
+import { costText, oneLine, plainText } from '../format';
 import type { RunRecord } from '../sync/records';
 import { asObject, asRecord, isReference } from '../sync/records';
 import { isInFolder } from './sanitize';
@@ -60,8 +60,18 @@ function escape(text: string): string {
 
 function size(record: RunRecord): [number, number] {
   const clip = asObject(record.clip);
-  const [width, height] = [clip?.width, clip?.height].map(Number);
-  return width > 0 && height > 0 ? [width, height] : [16, 9];
+  const [width, height] = [clip?.width, clip?.height].map(side =>
+    typeof side === 'number' && side > 0 ? side : 0
+  );
+  return width && height ? [width, height] : [16, 9];
+}
+
+/** Write an option as the kernel does: `6 s`, `resolution 768P`. */
+function optionText(name: string, value: string): string {
+  if (value === '') {
+    return '';
+  }
+  return name === 'duration' ? `${value} s` : `${oneLine(name, 40)} ${value}`;
 }
 
 /**
@@ -80,13 +90,15 @@ export function takeHtml(
 ): string {
   const [width, height] = size(record);
   const request = asObject(record.request);
-  const options = Object.values(asObject(request?.options) ?? {});
+  const options = Object.entries(asObject(request?.options) ?? {});
   const clip = asObject(record.clip);
   const number = (value: unknown): string =>
     typeof value === 'number' && Number.isFinite(value) ? String(value) : '?';
-  const source = [record.provider, record.model, ...options]
-    .map(part => oneLine(String(part ?? ''), 60))
-    .filter(Boolean);
+  const source = [
+    plainText(record.provider, 60),
+    plainText(record.model, 60),
+    ...options.map(([name, value]) => optionText(name, plainText(value, 60)))
+  ].filter(Boolean);
   const facts = [
     source.join(' · '),
     `${width} × ${height}, ${number(clip?.fps)} fps, ${number(clip?.duration_s)} s`

@@ -81,7 +81,7 @@ export class RunList {
     const at = Array.from(item.querySelectorAll('button')).indexOf(
       document.activeElement as HTMLButtonElement
     );
-    // A player has keys of its own.
+    // A player handles keys itself.
     return at < 0 ? null : { id: item.dataset.run ?? '', at };
   }
 

@@ -49,7 +49,7 @@ export function numberTakes(entries: readonly IEntry[]): Map<string, ITake> {
   return numbers;
 }
 
-/** A request's fingerprint; without one, the run is a request of its own. */
+/** A request's fingerprint; without one, the run counts as a separate request. */
 function requestOf({ record, id }: IEntry): string {
   const found = oneLine(record.fingerprint, 100);
   return found === '' ? `run ${id}` : `request ${found}`;

@@ -31,7 +31,7 @@ export type QuestionNumber = number;
 /**
  * What to do with a run.
  */
-export type ActionName = 'delete' | 'watch' | 'copy' | 'cancel';
+export type ActionName = 'delete' | 'watch' | 'copy' | 'cancel' | 'tag';
 /**
  * What the text of an answer is about. The page sends it back with the confirmation, which counts for this only.
  */
@@ -147,6 +147,10 @@ export interface Act {
    */
   confirmed: boolean;
   about?: Subject;
+  /**
+   * What to tag the run with. Only for the action `tag`, which a kernel lists under `can`.
+   */
+  tags?: string[];
 }
 /**
  * The data with which the kernel opens the comm.

@@ -11,6 +11,7 @@ import type { JSONObject } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import type { RunActions } from '../act/runActions';
+import { actRefusal } from '../act/runActions';
 import type { PriceQuotes } from '../newTake/quotes';
 import type { RatingSender } from '../rating/ratingSender';
 import type { Settings } from '../settings';
@@ -36,6 +37,9 @@ export const STOPPED_STATUSES: ReadonlySet<Kernel.Status> = new Set([
   'terminating',
   'dead'
 ]);
+
+const NO_TAGS =
+  'The kernel has an earlier hailuo-jupyter. Use %hailuo tag RUN TAG.';
 
 /** Seconds between one look at the records beside the clips and the next. */
 const LOOK_AGAIN_S = [20, 40, 120, 420];
@@ -344,9 +348,15 @@ export class NotebookSync implements IDisposable {
         this._send(askPrice(this._version, ask, run, source));
     }
     if (capabilities.includes('act')) {
-      this._actions.send = (ask, { run, output, ...what }) => {
+      const canTag = capabilities.includes('tag');
+      this._actions.send = (ask, { run, output, tags, ...what }) => {
+        if (what.action === 'tag' && !canTag) {
+          this._actions.answer(actRefusal(ask, NO_TAGS));
+          return;
+        }
         const which = { ask, run_id: run, output: [...output] };
-        this._send(act(this._version, { ...what, ...which }));
+        const more = tags ? { tags: [...tags] } : {};
+        this._send(act(this._version, { ...what, ...which, ...more }));
       };
     }
   }

@@ -64,6 +64,28 @@ test('the clip of a run with a name is found by the name of its file', () => {
   assert.equal(clipLink(html, id, { stem: named.stem }), link);
   assert.equal(clipLink(html, id, { clip: named.clip }), link);
   assert.equal(clipLink(html, id), null);
+  // A reference, whose record the notebook does not have.
+  const reference = {
+    reference: true,
+    clip: { duration_s: 6, path: 'fox-8x5ppr.mp4' }
+  };
+  assert.equal(clipLink(html, id, reference), link);
+});
+
+test('the clip of a run that was renamed is found by its name as a link has it', () => {
+  const id = '20261128-110000-8x5ppr';
+  for (const [path, link] of [
+    ['figure 3.mp4', 'clips/figure%203.mp4'],
+    ['füchse (2)!.mp4', 'f%C3%BCchse%20%282%29%21.mp4']
+  ]) {
+    const html = `<a href="other.mp4"></a><a href="${link}"></a>`;
+    assert.equal(clipLink(html, id, { clip: { path } }), link);
+  }
+  const own = `<a href="${id}.mp4"></a>`;
+  assert.equal(
+    clipLink(own, id, { clip: { path: '\ud800.mp4' } }),
+    `${id}.mp4`
+  );
 });
 
 test('a record leads to no other link than a clip’s below the notebook’s folder', () => {

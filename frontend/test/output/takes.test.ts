@@ -59,5 +59,24 @@ test('a record’s own text stays text', () => {
   assert.ok(!html.includes('<b>'));
   assert.ok(!html.includes('"onerror'));
   assert.ok(html.includes('1366 × 768, 24 fps, 6 s'));
+  assert.ok(
+    takeHtml(
+      take('1', {
+        provider: 'replicate',
+        request: { options: { duration: 6, resolution: '768P' } }
+      }),
+      null
+    ).includes('>replicate · 6 s · resolution 768P<')
+  );
+  // What `String` cannot turn into a text.
+  const odd = { toString: null };
+  const strange = {
+    provider: odd,
+    model: odd,
+    request: { prompt: odd, options: { mode: odd } },
+    clip: { width: odd, height: odd, fps: odd },
+    cost: { kind: odd, estimate_low: odd, actual: odd }
+  };
+  assert.ok(takeHtml(take('1', strange), null).includes('16 × 9, ? fps'));
   assert.ok(!takeHtml(take('1'), null).includes('<video'));
 });

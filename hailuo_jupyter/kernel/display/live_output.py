@@ -96,7 +96,7 @@ class DisplayHandle:
     frontend
         Who reads it. A terminal is printed to, on the main thread.
     display_id
-        Its id; None for one of its own. See `display_id_of`.
+        Its id; None for a new one. See `display_id_of`.
     request
         For a display that exists: the request in whose name updates are sent.
     """

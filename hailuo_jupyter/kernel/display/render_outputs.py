@@ -23,7 +23,7 @@ from hailuo_jupyter.kernel.display.run_output import bundle_now
 def render_outputs(
     engine: Engine, runs: Sequence[Run], base: Path, *, embed: bool = False
 ) -> list[dict[str, Any]]:
-    """Return what outputs of these runs may have to hold now: a form's, a comparison, and one of its own.
+    """Return what outputs of these runs may have to hold now: a form's, a comparison, and a single run.
 
     Parameters
     ----------
