@@ -35,7 +35,7 @@ class Answer:
 
 
 def answered(do: Callable[[], Answer]) -> dict[str, Any]:
-    """Do something, and return the answer; an error is its problem.
+    """Return the answer of an action; an error is its problem.
 
     Returns
     -------
