@@ -57,7 +57,7 @@ export async function compareClips(
   });
   const row = document.createElement('div');
   row.className = 'hailuo-compared';
-  row.classList.toggle('hailuo-mod-many', takes.length > 4);
+  row.classList.toggle('hailuo-mod-many', takes.length > 2);
   takes.forEach(({ name }, at) => {
     const figure = document.createElement('figure');
     const caption = document.createElement('figcaption');
