@@ -450,6 +450,92 @@
   display: none;
 }
 
+/* A contact sheet's buttons; the one that stops or resumes is last, so that none moves when it goes. */
+.hailuo-sheet-tools {
+  margin: 0 0 8px;
+}
+
+/* Its command is for where there is no button. */
+.hailuo-static:has(.hailuo-sheet-tools) .hailuo-command {
+  display: none;
+}
+
+.hailuo-sheet-tools > .hailuo-row {
+  flex-wrap: wrap;
+  align-items: center;
+}
+
+/* Room for the longer of their labels. */
+.hailuo-sheet-tools button.hailuo-play-all {
+  min-width: 76px;
+}
+
+.hailuo-sheet-tools button.hailuo-compare-ticked {
+  min-width: 96px;
+}
+
+.hailuo-size {
+  display: flex;
+  align-items: center;
+  gap: 6px;
+  padding: 0 6px;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-size select {
+  height: 26px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+}
+
+.hailuo-tick {
+  z-index: 1;
+  display: flex;
+  grid-area: 1 / 1 / 2 / 2;
+  place-content: center;
+  place-self: start;
+  align-items: center;
+  width: 24px;
+  height: 24px;
+  margin: 4px;
+  border-radius: 4px;
+  background: rgb(0 0 0 / 55%);
+  cursor: pointer;
+}
+
+.hailuo-tick input {
+  width: 16px;
+  height: 16px;
+  margin: 0;
+  accent-color: var(--jp-brand-color1);
+  cursor: pointer;
+}
+
+.hailuo-tick:has(:focus-visible),
+.hailuo-size select:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-compared.hailuo-mod-many {
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 220px), 1fr));
+}
+
+/* The kernel has written the takes' widths for medium ones into the elements. */
+.hailuo-grid.hailuo-mod-small td > div:first-child > div {
+  flex-basis: 112px !important;
+}
+
+.hailuo-grid.hailuo-mod-large td > div:first-child > div {
+  flex-basis: 300px !important;
+  max-width: 640px !important;
+}
+
 /* As high as facts and actions of a finished clip, which may need more room than a narrow clip does. */
 .hailuo-media:has(.hailuo-room, .hailuo-clip, img) + .hailuo-side {
   min-height: 236px;
