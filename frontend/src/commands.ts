@@ -6,8 +6,19 @@ import { Clipboard } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { ILauncher } from '@jupyterlab/launcher';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { insertTemplate, TEMPLATE } from './cell/insertCell';
-import { runAsCell, showRecord } from './output/actions';
+import { NotebookActions } from '@jupyterlab/notebook';
+import {
+  insertBelow,
+  insertTemplate,
+  insertToEdit,
+  TEMPLATE
+} from './cell/insertCell';
+import {
+  COMPARE_CLASS,
+  NEW_TAKE_CLASS,
+  runAsCell,
+  showRecord
+} from './output/actions';
 import { clipLink } from './output/links';
 import { icon, iconUrl } from './runs/icon';
 import { METADATA_KEY, outputBundles } from './sync/document';
@@ -23,10 +34,14 @@ const NO_ARGUMENTS = { args: { type: 'object', properties: {} } };
 /** The ids of the commands. */
 export const COMMANDS = {
   insert: 'hailuo:insert-cell',
+  panel: 'hailuo:open-panel',
   runs: 'hailuo:show-runs',
+  newTake: 'hailuo:new-take',
+  compare: 'hailuo:compare-takes',
   copyCell: 'hailuo:copy-run-as-cell',
   copyId: 'hailuo:copy-run-id',
   record: 'hailuo:show-record',
+  key: 'hailuo:enter-key',
   createNotebook: 'hailuo:new-notebook'
 } as const;
 
@@ -45,19 +60,59 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
   const { tracker, palette, launcher, showRuns } = parts;
   const notebook = (): NotebookPanel | null => tracker?.currentWidget ?? null;
 
-  commands.addCommand(COMMANDS.insert, {
-    label: 'Insert Hailuo cell',
-    caption: 'Insert a %%hailuo cell below the active cell (sends nothing)',
-    describedBy: NO_ARGUMENTS,
-    isEnabled: () => notebook() !== null,
-    execute: async () => {
-      const panel = notebook();
-      if (panel) {
-        app.shell.activateById(panel.id);
-        await insertTemplate(panel);
+  const inNotebook = (
+    id: string,
+    label: string,
+    caption: string,
+    act: (panel: NotebookPanel) => Promise<unknown>
+  ): void => {
+    commands.addCommand(id, {
+      label,
+      caption,
+      describedBy: NO_ARGUMENTS,
+      isEnabled: () => notebook() !== null,
+      execute: async () => {
+        const panel = notebook();
+        if (panel) {
+          app.shell.activateById(panel.id);
+          await act(panel);
+        }
       }
-    }
-  });
+    });
+  };
+  inNotebook(
+    COMMANDS.insert,
+    'Insert Hailuo cell',
+    'Insert a %%hailuo cell below the active cell (sends nothing)',
+    insertTemplate
+  );
+  inNotebook(
+    COMMANDS.panel,
+    'Open Hailuo panel',
+    'Insert a cell with the form below the active cell, and run it (sends nothing)',
+    openPanel
+  );
+  inNotebook(
+    COMMANDS.key,
+    'Enter API key',
+    'Insert a cell that asks for the key of a provider, to add its name',
+    panel => insertToEdit(panel, '%hailuo key ')
+  );
+  const press = (id: string, label: string, button: string): void => {
+    const found = (): HTMLElement | null =>
+      notebook()?.content.activeCell?.node.querySelector<HTMLElement>(
+        `.hailuo-output .${button}`
+      ) ?? null;
+    commands.addCommand(id, {
+      label,
+      caption: 'For the run in the active cell',
+      describedBy: NO_ARGUMENTS,
+      isEnabled: () => found() !== null,
+      execute: () => found()?.click()
+    });
+  };
+  press(COMMANDS.newTake, 'New take', NEW_TAKE_CLASS);
+  press(COMMANDS.compare, 'Compare takes', COMPARE_CLASS);
   const ofRun = (
     id: string,
     label: string,
@@ -153,6 +208,17 @@ function activeRun(
     }
   }
   return null;
+}
+
+/** Insert a cell with the panel below the active cell, and run it. */
+async function openPanel(panel: NotebookPanel): Promise<void> {
+  const notebook = panel.content;
+  const cell = insertBelow(panel, '%hailuo panel', null);
+  if (cell) {
+    notebook.activeCellIndex = notebook.widgets.indexOf(cell);
+    notebook.deselectAll();
+    await NotebookActions.run(notebook, panel.sessionContext);
+  }
 }
 
 /** Create a notebook and open it. */

@@ -16,6 +16,7 @@ import { version } from '../package.json';
 import { RunActions } from './act/runActions';
 import { addLanguage, highlightCells } from './cell/highlight';
 import { insertTemplate } from './cell/insertCell';
+import { keepHeights } from './cell/keepHeight';
 import { addCommands } from './commands';
 import { ExtensionLoader } from './load/extensionLoader';
 import { PriceQuotes } from './newTake/quotes';
@@ -26,6 +27,7 @@ import { RatingSender } from './rating/ratingSender';
 import { RunsPanel } from './runs/panel';
 import { Settings } from './settings';
 import { NotebookSync } from './sync/notebookSync';
+import { addTableRenderer } from './table/tableRenderer';
 
 type Context = DocumentRegistry.IContext<INotebookModel>;
 
@@ -78,6 +80,8 @@ const notebooks: JupyterFrontEndPlugin<void> = {
         kept.set(context, shared);
         const { ratings, loader } = shared;
         addRenderer(panel, app.commands, ratings, shared, posters);
+        keepHeights(panel);
+        addTableRenderer({ panel, ...shared }, ratings);
         void context.ready.then(() => {
           if (panel.isDisposed) {
             return;

@@ -184,3 +184,15 @@ def test_consent_to_a_free_cancellation_cancels_no_job_that_has_started(
     assert planned["about"] == "generating"
     assert act("cancel", run, lab.folder, about=planned["about"])["problem"] == ""
     eventually(lambda: run.status is State.FAILED, 60)
+
+
+def test_a_run_is_tagged_as_the_command_does(engine: Engine, lab: EngineFixture) -> None:
+    run, _ = ready(lab, engine)
+    message = Act(1, run.run_id, (), "tag", confirmed=True, tags=("sea", "dawn"))
+    assert run_actions.act(message)["problem"] == ""
+    assert run.record.tags == ["sea", "dawn"]
+    empty = Act(2, run.run_id, (), "tag", confirmed=True)
+    assert "tag of 1 to 60" in run_actions.act(empty)["problem"]
+    long = Act(3, run.run_id, (), "tag", confirmed=True, tags=("x" * 61,))
+    assert run_actions.act(long)["problem"]
+    assert run.record.tags == ["sea", "dawn"]

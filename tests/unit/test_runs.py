@@ -475,3 +475,22 @@ def test_words_become_a_search() -> None:
     assert found == Search(
         states=[State.COMPLETED], tags=("a",), text="x", since=BEGUN - 3600, sort=Sort.COST
     )
+
+
+def test_a_front_end_gets_the_table_without_pictures_and_what_is_absent(shelf: Shelf) -> None:
+    run_id = shelf.add(
+        "one", name="fox", clip=shelf.folder / "c.mp4", changes={"rating": 3}, tags=["sea"]
+    )
+    shelf.add("two", provider="demo", sweep="s1")
+    made = table_view.table_json(view(shelf.runs()))
+    by_id = {each["run_id"]: each for each in made["runs"]}
+    done = by_id.pop(run_id)
+    assert (done["name"], done["rating"], done["tags"], done["tone"]) == ("fox", 3, ["sea"], "done")
+    assert (done["took_s"], done["amount"]) == (90.0, 0.3875)
+    (free,) = by_id.values()
+    assert not {"name", "rating", "tags", "took", "took_s", "clip", "note", "absent"} & free.keys()
+    assert free["amount"] == 0.0
+    assert "no sweep" not in done["differs"]
+    assert "s1" in free["differs"]
+    json.dumps(made)
+    assert str(shelf.folder) not in json.dumps(made)

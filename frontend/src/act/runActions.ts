@@ -1,7 +1,7 @@
-/** Requests to the kernel to do something with a run. */
+/** Requests to the kernel to do something with a run or a sweep. */
 
 import { Questions } from '../ask/questions';
-import type { ActionName } from '../sync/messages';
+import type { ActionName, SweepActionName } from '../sync/messages';
 import type { ActedAnswer } from '../sync/protocol';
 
 /** What to do with which run. */
@@ -14,14 +14,33 @@ export interface IActionQuestion {
   readonly confirmed: boolean;
   /** What the text was about that the user has agreed to, as the answer says. */
   readonly about?: string;
+  /** What to tag the run with. */
+  readonly tags?: readonly string[];
+}
+
+/** What to do with which sweep. */
+export interface ISweepQuestion {
+  readonly sweep: string;
+  readonly action: SweepActionName;
+  /** See `IActionQuestion`. */
+  readonly confirmed: boolean;
+  readonly about?: string;
 }
 
 /** One notebook's open requests. */
-export class RunActions extends Questions<IActionQuestion, ActedAnswer> {
+export class RunActions extends Questions<
+  IActionQuestion | ISweepQuestion,
+  ActedAnswer
+> {
   constructor() {
-    super((ask, problem) => ({
-      ...{ op: 'acted', client: '', ask, problem },
-      ...{ text: [], bundles: [] }
-    }));
+    super(actRefusal);
   }
+}
+
+/** Return the answer that stands for the kernel's where it can't be asked. */
+export function actRefusal(ask: number, problem: string): ActedAnswer {
+  return {
+    ...{ op: 'acted', client: '', ask, problem },
+    ...{ text: [], bundles: [] }
+  };
 }

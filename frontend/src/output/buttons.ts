@@ -71,6 +71,17 @@ export function showDone(made: HTMLButtonElement, what: string): void {
   }, DONE_MS);
 }
 
+/** Make a button open a menu, whose entries are made when it is opened. */
+export function createNamedMenuButton(
+  label: string,
+  items: () => readonly (IMenuItem | null)[]
+): HTMLButtonElement {
+  const made = createButton(label, () => openMenu(made, label, items()));
+  made.setAttribute('aria-haspopup', 'menu');
+  made.setAttribute('aria-expanded', 'false');
+  return made;
+}
+
 /** Open a menu below a button, which gets the focus back afterwards. */
 function openMenu(
   button: HTMLElement,

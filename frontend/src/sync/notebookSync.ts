@@ -11,6 +11,7 @@ import type { JSONObject } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import type { RunActions } from '../act/runActions';
+import { actRefusal } from '../act/runActions';
 import type { PriceQuotes } from '../newTake/quotes';
 import type { RatingSender } from '../rating/ratingSender';
 import type { Settings } from '../settings';
@@ -19,7 +20,15 @@ import { catchUp } from './catchUp';
 import { HailuoDocument } from './document';
 import type { PageMessage } from './messages';
 import type { IMismatch, Received, RecordsMessage } from './protocol';
-import { act, askPrice, hello, rate, read, TARGET } from './protocol';
+import {
+  act,
+  actOnSweep,
+  askPrice,
+  hello,
+  rate,
+  read,
+  TARGET
+} from './protocol';
 import type { JsonObject, RunRecord } from './records';
 import { asObject, isSettled, panelId, recordsOf, sweepId } from './records';
 import type { BundleKind } from './repair';
@@ -36,6 +45,12 @@ export const STOPPED_STATUSES: ReadonlySet<Kernel.Status> = new Set([
   'terminating',
   'dead'
 ]);
+
+const NO_TAGS =
+  'The kernel has an earlier hailuo-jupyter. Use %hailuo tag RUN TAG.';
+
+const NO_SWEEPS =
+  "The kernel's hailuo-jupyter is older and can't do this here. Use %hailuo stop or %hailuo resume.";
 
 /** Seconds between one look at the records beside the clips and the next. */
 const LOOK_AGAIN_S = [20, 40, 120, 420];
@@ -344,9 +359,23 @@ export class NotebookSync implements IDisposable {
         this._send(askPrice(this._version, ask, run, source));
     }
     if (capabilities.includes('act')) {
-      this._actions.send = (ask, { run, output, ...what }) => {
+      this._actions.send = (ask, question) => {
+        if ('sweep' in question) {
+          if (capabilities.includes('sweep')) {
+            this._send(actOnSweep(this._version, { ...question, ask }));
+          } else {
+            this._actions.answer(actRefusal(ask, NO_SWEEPS));
+          }
+          return;
+        }
+        const { run, output, tags, ...what } = question;
+        if (what.action === 'tag' && !capabilities.includes('tag')) {
+          this._actions.answer(actRefusal(ask, NO_TAGS));
+          return;
+        }
         const which = { ask, run_id: run, output: [...output] };
-        this._send(act(this._version, { ...what, ...which }));
+        const more = tags ? { tags: [...tags] } : {};
+        this._send(act(this._version, { ...what, ...which, ...more }));
       };
     }
   }

@@ -23,6 +23,10 @@ from hailuo_jupyter.runlog.search import COUNTED, Key, Search, Sort
 
 PAGE_SIZES = (20, 50)
 
+#: Type of the table's JSON. It is not the type of records: a table neither brings runs into a notebook nor is
+#: their output.
+TABLE_MIME = "application/vnd.hailuo.runs+json"
+
 #: Seconds that a table waits for posters of clips; longer if no person is waiting.
 _PICTURES_S, _PICTURES_HEADLESS_S = 1.5, 15.0
 
@@ -230,7 +234,7 @@ class Runs(Sequence[Run]):
     def __repr__(self) -> str:
         return table_view.render_text(self.view(0.0))
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """Return the table to IPython, which calls this for a cell's last expression."""
         audience = context.frontend(context.shell())
         if audience in {Frontend.SCRIPT, Frontend.TERMINAL}:
@@ -242,7 +246,10 @@ class Runs(Sequence[Run]):
         view = self.view(_PICTURES_S if someone else _PICTURES_HEADLESS_S)
         template = templates().get_template("runs.html.j2")
         html = template.render(table=view, marks=MARKS)
-        return {"text/plain": table_view.render_text(view), "text/html": html}
+        data: dict[str, Any] = {"text/plain": table_view.render_text(view), "text/html": html}
+        if view.lines:
+            data[TABLE_MIME] = table_view.table_json(view)
+        return data
 
     # ── queries ────────────────────────────────────────────────────────────────────────
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hailuo_jupyter import catalogue, formatting
 from hailuo_jupyter.clip_file import Condition, clip_file
@@ -57,6 +57,9 @@ class RunLine:
         The clip's location; None if there is none.
     absent
         Why the clip cannot be opened from here; empty if it can.
+    revision, created, took_s, amount, stars_given
+        The record's revision, and what a front end sorts by: seconds since 1970, seconds, USD and stars; None
+        if unknown.
     """
 
     run_id: str
@@ -77,6 +80,11 @@ class RunLine:
     note: str
     clip: ClipView | None
     absent: str
+    revision: int = 0
+    created: float = 0.0
+    took_s: float | None = None
+    amount: float | None = None
+    stars_given: int | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ def build_lines(
     notebooks = {_notebook(row.record) for row in rows if row.run_id in requested}
     lines = tuple(
         _unread_line(row, now, tz) if row.run_id not in requested else
-        _line(row, [requested[row.run_id][name] for name in differing if name in requested[row.run_id]],
+        _line(row, _shown(requested[row.run_id], differing),
               base=base, now=now, poster=(posters or {}).get(row.run_id), tz=tz)
         for row in rows
     )  # fmt: skip
@@ -164,6 +172,45 @@ def render_text(view: RunsView) -> str:
         more = " · ".join(remarks(each))
         lines.append("  ".join(filter(None, (head, shorten(each.prompt, _LINE), more))))
     return "\n".join([*lines, *footer(view)])
+
+
+def table_json(view: RunsView) -> dict[str, Any]:
+    """Return a table as JSON, for a front end that builds its own; it has no more than the HTML.
+
+    Pictures are in the HTML alone.
+    """
+    return {
+        "caption": view.caption,
+        "common": list(view.common),
+        "remarks": [each for each in (view.pictures, view.next_page) if each],
+        "runs": [_line_json(line) for line in view.lines],
+    }
+
+
+def _line_json(line: RunLine) -> dict[str, Any]:
+    values = {
+        "run_id": line.run_id,
+        "revision": line.revision,
+        "tone": line.severity.name.lower(),
+        "state": line.state,
+        "name": line.name,
+        "prompt": line.prompt,
+        "differs": list(line.differs),
+        "provider": provider(line),
+        "took": line.took,
+        "took_s": line.took_s,
+        "cost": line.cost,
+        "amount": line.amount,
+        "when": line.when,
+        "created": line.created,
+        "notebook": line.notebook,
+        "tags": list(line.tags),
+        "rating": line.stars_given,
+        "note": line.note,
+        "clip": line.clip.href if line.clip else None,
+        "absent": line.absent,
+    }
+    return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
 def remarks(line: RunLine) -> list[str]:
@@ -206,6 +253,7 @@ def _unread_line(row: Row, now: float, tz: tzinfo | None) -> RunLine:
         note="",
         clip=None,
         absent="record unreadable; see 'jupyter hailuo show RUN'",
+        created=row.created,
     )
 
 
@@ -242,7 +290,22 @@ def _line(
         note=shorten(escape_control(record.note or ""), _PROMPT),
         clip=clip,
         absent=_absent(row, clip, base),
+        revision=row.revision,
+        created=row.created,
+        took_s=took,
+        amount=_amount(record),
+        stars_given=rating,
     )
+
+
+def _amount(record: Record) -> float | None:
+    """Return what a run cost, as `Sort.COST` orders it; None if nothing was bought, or it is unknown."""
+    if not cost_text(record):
+        return None
+    cost = record.cost
+    if cost.kind == "free":
+        return 0.0
+    return cost.estimate_high if cost.actual is None else cost.actual
 
 
 def _absent(row: Row, clip: ClipView | None, base: Path | None) -> str:
@@ -285,6 +348,12 @@ def requested_values(record: Record) -> dict[str, str]:
     values["sweep"] = record.sweep or "no sweep"
     values["parent"] = f"repeats {record.parent}" if record.parent else "no parent"
     return {name: shorten(escape_control(value), 60) for name, value in values.items()}
+
+
+def _shown(values: Mapping[str, str], differing: Sequence[str]) -> list[str]:
+    """Return the values in which a run differs; what it does not have is not mentioned."""
+    found = [values[name] for name in differing if name in values]
+    return [value for value in found if not value.startswith("no ")]
 
 
 def _after_options(name: str) -> bool:

@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{26(o,i,a){var e=a(27),r=a.n(e),t=a(28),n=(a.n(t))()(r());n.push([o.id,`/* The live card takes its twin's place while it lives. */
+"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{26(o,i,a){var t=a(27),e=a.n(t),r=a(28),l=(a.n(r))()(e());l.push([o.id,`/* The live card takes its twin's place while it lives. */
 .hailuo-output.hailuo-mod-live > .hailuo-static,
 .hailuo-output:not(.hailuo-mod-live) > .hailuo-card {
   display: none;
@@ -256,7 +256,7 @@
   margin: 0 0 8px;
   overflow-wrap: anywhere;
 }
-`,""]),a.d(i,{},{A:n})},30(o,i,a){var e=a(27),r=a.n(e),t=a(28),n=(a.n(t))()(r());n.push([o.id,`/*
+`,""]),a.d(i,{},{A:l})},30(o,i,a){var t=a(27),e=a.n(t),r=a(28),l=(a.n(r))()(e());l.push([o.id,`/*
  * A card: the clip, or its room until it is there, and facts and actions beside it, all at the same
  * place before and after. The templates' own styles let them wrap; in a wide output they do not.
  */
@@ -458,7 +458,107 @@
 .hailuo-card .hailuo-side:has(> .hailuo-actions) .hailuo-can-cancel {
   display: none;
 }
-`,""]),a.d(i,{},{A:n})},29(o,i,a){var e=a(27),r=a.n(e),t=a(28),n=(a.n(t))()(r());n.push([o.id,`/* The side panel with a notebook's runs. */
+
+/* A contact sheet's buttons; the one that stops or resumes is last, so that none moves when it goes. */
+.hailuo-sheet-tools {
+  margin: 0 0 8px;
+}
+
+/* Its command is for where there is no button. */
+.hailuo-static:has(.hailuo-sheet-tools) .hailuo-command {
+  display: none;
+}
+
+.hailuo-sheet-tools > .hailuo-row {
+  flex-wrap: wrap;
+  align-items: center;
+}
+
+/* Room for the longer of their labels. */
+.hailuo-sheet-tools button.hailuo-play-all {
+  min-width: 76px;
+}
+
+.hailuo-sheet-tools button.hailuo-compare-ticked {
+  min-width: 96px;
+}
+
+.hailuo-size {
+  display: flex;
+  align-items: center;
+  gap: 6px;
+  padding: 0 6px;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-size select {
+  height: 26px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+}
+
+.hailuo-tick {
+  z-index: 1;
+  display: flex;
+  grid-area: 1 / 1 / 2 / 2;
+  place-content: center;
+  place-self: start;
+  align-items: center;
+  width: 24px;
+  height: 24px;
+  margin: 4px;
+  border-radius: 4px;
+  background: rgb(0 0 0 / 55%);
+  cursor: pointer;
+}
+
+.hailuo-tick input {
+  width: 16px;
+  height: 16px;
+  margin: 0;
+  accent-color: var(--jp-brand-color1);
+  cursor: pointer;
+}
+
+.hailuo-tick:has(:focus-visible),
+.hailuo-size select:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-compared.hailuo-mod-many {
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 220px), 1fr));
+}
+
+/* The kernel has written the takes' widths for medium ones into the elements. */
+.hailuo-grid.hailuo-mod-small td > div:first-child > div {
+  flex-basis: 112px !important;
+}
+
+.hailuo-grid.hailuo-mod-large td > div:first-child > div {
+  flex-basis: 300px !important;
+  max-width: 640px !important;
+}
+
+/* As high as facts and actions of a finished clip, which may need more room than a narrow clip does. */
+.hailuo-media:has(.hailuo-room, .hailuo-clip, img) + .hailuo-side {
+  min-height: 236px;
+}
+
+@container hailuo (width >= 620px) {
+  :is(.hailuo-frame:only-child, .hailuo-card)
+    > .hailuo-columns
+    > .hailuo-media:has(.hailuo-room, .hailuo-clip, img)
+    + .hailuo-side {
+    min-height: 270px;
+  }
+}
+`,""]),a.d(i,{},{A:l})},29(o,i,a){var t=a(27),e=a.n(t),r=a(28),l=(a.n(r))()(e());l.push([o.id,`/* The side panel with a notebook's runs. */
 .hailuo-runs {
   container-type: inline-size;
   display: flex;
@@ -803,4 +903,320 @@ p.hailuo-run-player {
     justify-content: start;
   }
 }
-`,""]),a.d(i,{},{A:n})},28(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",e=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),e&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),e&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,e,r,t){"string"==typeof o&&(o=[[null,o,void 0]]);var n={};if(e)for(var l=0;l<this.length;l++){var u=this[l][0];null!=u&&(n[u]=!0)}for(var s=0;s<o.length;s++){var p=[].concat(o[s]);e&&n[p[0]]||(void 0!==t&&(void 0===p[5]||(p[1]="@layer".concat(p[5].length>0?" ".concat(p[5]):""," {").concat(p[1],"}")),p[5]=t),a&&(p[2]&&(p[1]="@media ".concat(p[2]," {").concat(p[1],"}")),p[2]=a),r&&(p[4]?(p[1]="@supports (".concat(p[4],") {").concat(p[1],"}"),p[4]=r):p[4]="".concat(r)),i.push(p))}},i}},27(o){o.exports=function(o){return o[1]}},20(o){var i=[];function a(o){for(var a=-1,e=0;e<i.length;e++)if(i[e].identifier===o){a=e;break}return a}function e(o,e){for(var r={},t=[],n=0;n<o.length;n++){var l=o[n],u=e.base?l[0]+e.base:l[0],s=r[u]||0,p="".concat(u," ").concat(s);r[u]=s+1;var h=a(p),d={css:l[1],media:l[2],sourceMap:l[3],supports:l[4],layer:l[5]};if(-1!==h)i[h].references++,i[h].updater(d);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(d,e);e.byIndex=n,i.splice(n,0,{identifier:p,updater:c,references:1})}t.push(p)}return t}o.exports=function(o,r){var t=e(o=o||[],r=r||{});return function(o){o=o||[];for(var n=0;n<t.length;n++){var l=a(t[n]);i[l].references--}for(var u=e(o,r),s=0;s<t.length;s++){var p=a(t[s]);0===i[p].references&&(i[p].updater(),i.splice(p,1))}t=u}}},22(o){var i={};o.exports=function(o,a){var e=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!e)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");e.appendChild(a)}},24(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},23(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},21(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var e,r,t;e="",a.supports&&(e+="@supports (".concat(a.supports,") {")),a.media&&(e+="@media ".concat(a.media," {")),(r=void 0!==a.layer)&&(e+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),e+=a.css,r&&(e+="}"),a.media&&(e+="}"),a.supports&&(e+="}"),(t=a.sourceMap)&&"u">typeof btoa&&(e+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(t))))," */")),o.styleTagTransform(e,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},25(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},19(o,i,a){var e=a(20),r=a.n(e),t=a(21),n=a.n(t),l=a(22),u=a.n(l),s=a(23),p=a.n(s),h=a(24),d=a.n(h),c=a(25),f=a.n(c),m=a(26),x={};x.styleTagTransform=f(),x.setAttributes=p(),x.insert=u().bind(null,"head"),x.domAPI=n(),x.insertStyleElement=d(),r()(m.A,x),m.A&&m.A.locals&&m.A.locals;var b=a(29),g={};g.styleTagTransform=f(),g.setAttributes=p(),g.insert=u().bind(null,"head"),g.domAPI=n(),g.insertStyleElement=d(),r()(b.A,g),b.A&&b.A.locals&&b.A.locals;var v=a(30),w={};w.styleTagTransform=f(),w.setAttributes=p(),w.insert=u().bind(null,"head"),w.domAPI=n(),w.insertStyleElement=d(),r()(v.A,w),v.A&&v.A.locals&&v.A.locals}}]);
+`,""]),a.d(i,{},{A:l})},31(o,i,a){var t=a(27),e=a.n(t),r=a(28),l=(a.n(r))()(e());l.push([o.id,`/* A table of runs: one row a run, its clip at the left. */
+.hailuo-table {
+  padding: 2px 0 4px;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+  line-height: 1.4;
+}
+
+.hailuo-table-caption {
+  overflow: hidden;
+  font-weight: 600;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+
+.hailuo-table-tools {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 4px 6px;
+  margin: 6px 0;
+}
+
+.hailuo-table-tools button {
+  min-height: 26px;
+  padding: 2px 10px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+  cursor: pointer;
+}
+
+.hailuo-table-tools button:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-table-tools button[aria-disabled='true'] {
+  border-color: var(--jp-border-color2);
+  background: none;
+  color: var(--jp-ui-font-color2);
+  cursor: default;
+}
+
+.hailuo-table-tools [role='status'] {
+  margin-left: 6px;
+  color: var(--jp-ui-font-color2);
+  overflow-wrap: anywhere;
+}
+
+.hailuo-table-scroll {
+  position: relative;
+  overflow-x: auto;
+}
+
+.hailuo-table table {
+  width: 100%;
+  max-width: 1200px;
+  border-collapse: collapse;
+  text-align: left;
+}
+
+.hailuo-table :is(th, td) {
+  padding: 6px 8px;
+  border-bottom: 1px solid var(--jp-border-color2);
+  font-weight: 400;
+  text-align: left;
+  vertical-align: top;
+}
+
+.hailuo-table thead th {
+  padding-block: 2px;
+  color: var(--jp-ui-font-color2);
+  vertical-align: middle;
+  white-space: nowrap;
+}
+
+.hailuo-table-sort {
+  margin-left: -6px;
+  padding: 4px 6px;
+  border: 0;
+  border-radius: var(--jp-border-radius);
+  background: none;
+  color: inherit;
+  font: inherit;
+  cursor: pointer;
+}
+
+.hailuo-table-sort > span {
+  display: inline-block;
+  width: 1.3em;
+  text-align: center;
+}
+
+.hailuo-table th[aria-sort] {
+  color: var(--jp-ui-font-color1);
+  font-weight: 600;
+}
+
+.hailuo-table tr:has(.hailuo-table-go) {
+  cursor: pointer;
+}
+
+.hailuo-table-sort:hover,
+.hailuo-table tbody tr:hover {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-table tbody tr.hailuo-mod-ticked {
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-table tr > :first-child {
+  width: 16px;
+  padding-inline: 10px 6px;
+}
+
+.hailuo-table tbody tr > :first-child {
+  border-left: 3px solid var(--hailuo-tone, var(--jp-border-color1));
+}
+
+.hailuo-table tbody tr[data-tone='working'] {
+  --hailuo-tone: #3b82f6;
+}
+
+.hailuo-table tbody tr[data-tone='waiting'] {
+  --hailuo-tone: #b7791f;
+}
+
+.hailuo-table tbody tr[data-tone='done'] {
+  --hailuo-tone: #2e9e4f;
+}
+
+.hailuo-table tbody tr[data-tone='broken'] {
+  --hailuo-tone: #e5484d;
+}
+
+.hailuo-table input[type='checkbox'] {
+  width: 16px;
+  height: 16px;
+  margin: 2px 0;
+  vertical-align: middle;
+  accent-color: var(--jp-brand-color1);
+}
+
+.hailuo-table-tick,
+.hailuo-table input[type='checkbox'] {
+  cursor: pointer;
+}
+
+.hailuo-table .hailuo-table-clip {
+  width: 112px;
+}
+
+.hailuo-table-clip > * {
+  display: block;
+  width: 112px;
+  height: 63px;
+  border-radius: 4px;
+  background: var(--jp-layout-color2);
+  object-fit: contain;
+}
+
+.hailuo-table-run {
+  min-width: 150px;
+  overflow-wrap: anywhere;
+}
+
+.hailuo-table-title {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: baseline;
+  gap: 0 8px;
+}
+
+.hailuo-table-title > :first-child {
+  font-weight: 600;
+}
+
+.hailuo-table-go {
+  padding: 0;
+  border: 0;
+  background: none;
+  color: inherit;
+  font: inherit;
+  line-height: 20px;
+  text-align: start;
+  overflow-wrap: anywhere;
+  cursor: pointer;
+}
+
+.hailuo-table-go:hover {
+  text-decoration: underline;
+}
+
+.hailuo-table-state,
+.hailuo-table-faint {
+  color: var(--jp-ui-font-color2);
+}
+
+.hailuo-table
+  tr:is(:hover, .hailuo-mod-ticked)
+  :is(.hailuo-table-state, .hailuo-table-faint) {
+  color: var(--jp-ui-font-color1);
+}
+
+.hailuo-table-prompt {
+  display: -webkit-box;
+  overflow: hidden;
+  -webkit-box-orient: vertical;
+  -webkit-line-clamp: 2;
+}
+
+.hailuo-table-chips {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 3px 4px;
+  margin-top: 3px;
+}
+
+.hailuo-table-chip {
+  padding: 0 6px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: 9px;
+}
+
+.hailuo-table-chip.hailuo-mod-tag {
+  border-color: transparent;
+  background: var(--jp-layout-color2);
+}
+
+.hailuo-table-note {
+  font-style: italic;
+}
+
+.hailuo-table :is(.hailuo-table-took, .hailuo-table-cost, .hailuo-table-when) {
+  font-variant-numeric: tabular-nums;
+}
+
+.hailuo-table .hailuo-table-took {
+  white-space: nowrap;
+}
+
+.hailuo-table .hailuo-table-cost {
+  min-width: 74px;
+}
+
+.hailuo-table .hailuo-table-notebook {
+  min-width: 80px;
+  overflow-wrap: anywhere;
+}
+
+.hailuo-table .hailuo-stars {
+  line-height: 20px;
+}
+
+.hailuo-table :is(button, input, video, [tabindex]):focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+/* In a narrow output the rest of a row is a line below. */
+@container hailuo (width < 640px) {
+  .hailuo-table tr {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: flex-start;
+    border-bottom: 1px solid var(--jp-border-color2);
+  }
+
+  .hailuo-table tr > * {
+    min-width: 0 !important;
+    border-bottom: 0;
+  }
+
+  .hailuo-table thead tr {
+    align-items: center;
+  }
+
+  .hailuo-table thead th {
+    padding-inline: 6px 0;
+  }
+
+  /* Nothing is sorted by it. */
+  .hailuo-table thead th:nth-child(2) {
+    position: absolute;
+    clip-path: inset(50%);
+  }
+
+  .hailuo-table tbody tr > .hailuo-table-run {
+    flex: 1 0 calc(100% - 185px);
+  }
+
+  .hailuo-table tbody tr > .hailuo-table-run ~ td {
+    padding-block: 0 6px;
+    line-height: 20px;
+  }
+
+  .hailuo-table tbody tr > .hailuo-table-rating {
+    margin-left: 24px;
+  }
+
+  .hailuo-table tbody tr > .hailuo-table-rating:empty {
+    display: none;
+  }
+
+  .hailuo-table tbody tr > :first-child {
+    border-left: 0;
+  }
+
+  .hailuo-table tbody tr {
+    border-left: 3px solid var(--hailuo-tone, var(--jp-border-color1));
+  }
+}
+`,""]),a.d(i,{},{A:l})},28(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",t=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),t&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),t&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);t&&l[s[0]]||(void 0!==r&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=r),a&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=a),e&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=e):s[4]="".concat(e)),i.push(s))}},i}},27(o){o.exports=function(o){return o[1]}},20(o){var i=[];function a(o){for(var a=-1,t=0;t<i.length;t++)if(i[t].identifier===o){a=t;break}return a}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,s="".concat(u," ").concat(p);e[u]=p+1;var h=a(s),d={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==h)i[h].references++,i[h].updater(d);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(d,t);t.byIndex=l,i.splice(l,0,{identifier:s,updater:c,references:1})}r.push(s)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=a(r[l]);i[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var s=a(r[p]);0===i[s].references&&(i[s].updater(),i.splice(s,1))}r=u}}},22(o){var i={};o.exports=function(o,a){var t=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(a)}},24(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},23(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},21(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var t,e,r;t="",a.supports&&(t+="@supports (".concat(a.supports,") {")),a.media&&(t+="@media ".concat(a.media," {")),(e=void 0!==a.layer)&&(t+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),t+=a.css,e&&(t+="}"),a.media&&(t+="}"),a.supports&&(t+="}"),(r=a.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},25(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},19(o,i,a){var t=a(20),e=a.n(t),r=a(21),l=a.n(r),n=a(22),u=a.n(n),p=a(23),s=a.n(p),h=a(24),d=a.n(h),c=a(25),b=a.n(c),f=a(26),x={};x.styleTagTransform=b(),x.setAttributes=s(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=d(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=a(29),g={};g.styleTagTransform=b(),g.setAttributes=s(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=d(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=a(30),w={};w.styleTagTransform=b(),w.setAttributes=s(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=d(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=a(31),j={};j.styleTagTransform=b(),j.setAttributes=s(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=d(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
