@@ -201,14 +201,14 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
     done.page.keyboard.press("Escape")
     output.get_by_role("button", name="Later take").click()
     expect(output.locator("video")).to_have_attribute("title", f"Clip of run {second}")
-    assert sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs) == 2
+    assert sum(name in job.prompt for job in simulator.ledger.jobs) == 2
     saved = done.save()
     assert sorted(saved.metadata.hailuo.runs) == sorted([first, second])
     assert saved.cells[1].metadata.hailuo == {"runs": [second]}
     assert saved.cells[1].source == cell(name)
     # To run the cell once more buys nothing, and for `verify` it is as it was.
     done.run(1)
-    assert sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs) == 2
+    assert sum(name in job.prompt for job in simulator.ledger.jobs) == 2
     done.save()
     log = server.root.parent / "log" / "runs.sqlite3"
     assert not [
@@ -218,7 +218,7 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
 
 
 def jobs(simulator: Simulator, name: str) -> int:
-    return sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
+    return sum(name in job.prompt for job in simulator.ledger.jobs)
 
 
 def test_the_price_of_a_new_take_is_that_of_the_changed_cell(

@@ -86,7 +86,7 @@ class Form:
 
 
 def jobs(simulator: Simulator, prompt: str) -> int:
-    return sum(prompt in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
+    return sum(prompt in job.prompt for job in simulator.ledger.jobs)
 
 
 def findings(lab: Lab, where: str) -> list[Any]:
