@@ -2,21 +2,39 @@
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
-import { Clipboard } from '@jupyterlab/apputils';
+import { Clipboard, InputDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { ILauncher } from '@jupyterlab/launcher';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { insertTemplate, TEMPLATE } from './cell/insertCell';
 import { runAsCell, showRecord } from './output/actions';
 import { clipLink } from './output/links';
+import { newTake } from './newTake/newTake';
+import type { INewTakeContext } from './newTake/newTake';
+import { takesOf } from './output/takes';
 import { icon, iconUrl } from './runs/icon';
 import { METADATA_KEY, outputBundles } from './sync/document';
+import { writeQuickstart } from './quickstart';
 import type { RunRecord } from './sync/records';
-import { asObject, isReference, recordsOf, resolve } from './sync/records';
+import {
+  asObject,
+  isComparison,
+  isReference,
+  panelId,
+  recordsOf,
+  resolve,
+  sweepId
+} from './sync/records';
 import { joinLines } from './sync/repair';
+import type { IActContext } from './act/act';
+import { keyCell, PROVIDERS } from './cell/keyCell';
+import { compareRuns, runInCell, tickedRuns } from './table/tableActions';
 import { isTrusted } from './trust';
 
 const CATEGORY = 'Hailuo';
+
+/** How many runs can be compared (`MOST` in `kernel/runs/compare.py`). */
+const MOST_COMPARED = 6;
 
 const NO_ARGUMENTS = { args: { type: 'object', properties: {} } };
 
@@ -24,10 +42,14 @@ const NO_ARGUMENTS = { args: { type: 'object', properties: {} } };
 export const COMMANDS = {
   insert: 'hailuo:insert-cell',
   runs: 'hailuo:show-runs',
+  newTake: 'hailuo:new-take',
+  compare: 'hailuo:compare-runs',
+  setKey: 'hailuo:set-key',
   copyCell: 'hailuo:copy-run-as-cell',
   copyId: 'hailuo:copy-run-id',
   record: 'hailuo:show-record',
-  createNotebook: 'hailuo:new-notebook'
+  createNotebook: 'hailuo:new-notebook',
+  quickstart: 'hailuo:open-quickstart'
 } as const;
 
 /** The parts of the application; each may be missing, as in Notebook 7. */
@@ -35,14 +57,20 @@ export interface IAppParts {
   readonly tracker: INotebookTracker | null;
   readonly palette: ICommandPalette | null;
   readonly launcher: ILauncher | null;
+  /** Returns what the views of a notebook share; null before it is ready. */
+  readonly share: (
+    panel: NotebookPanel
+  ) => (Pick<INewTakeContext, 'quotes' | 'loader'> & IShared) | null;
   /** Activates the side panel; null if there is none. */
   readonly showRuns: (() => void) | null;
 }
 
+type IShared = Pick<IActContext, 'actions'>;
+
 /** Add the commands to the palette and the launcher. */
 export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
   const { commands } = app;
-  const { tracker, palette, launcher, showRuns } = parts;
+  const { tracker, palette, launcher, share, showRuns } = parts;
   const notebook = (): NotebookPanel | null => tracker?.currentWidget ?? null;
 
   commands.addCommand(COMMANDS.insert, {
@@ -84,6 +112,82 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
     Clipboard.copyToSystem(record.run_id)
   );
   ofRun(COMMANDS.record, 'View record of run', record => showRecord(record));
+  const inNotebook = (
+    id: string,
+    texts: { readonly label: string; readonly caption: string },
+    isEnabled: (panel: NotebookPanel) => boolean,
+    act: (panel: NotebookPanel, context: IActContext) => Promise<void>
+  ): void => {
+    commands.addCommand(id, {
+      ...texts,
+      describedBy: NO_ARGUMENTS,
+      isEnabled: () => {
+        const panel = notebook();
+        return panel !== null && share(panel) !== null && isEnabled(panel);
+      },
+      execute: async () => {
+        const panel = notebook();
+        const shared = panel && share(panel);
+        if (panel && shared) {
+          app.shell.activateById(panel.id);
+          await act(panel, { panel, ...shared });
+        }
+      }
+    });
+  };
+  inNotebook(
+    COMMANDS.newTake,
+    {
+      label: 'New take of run…',
+      caption:
+        'Generate the run in the active cell once more (shows the price first)'
+    },
+    panel => soleRun(panel) !== null,
+    async panel => {
+      const record = soleRun(panel);
+      const node = panel.content.activeCell?.node;
+      const shared = share(panel);
+      if (record && node && shared) {
+        await newTake(record, { panel, ...shared, node });
+      }
+    }
+  );
+  inNotebook(
+    COMMANDS.compare,
+    {
+      label: 'Compare runs',
+      caption:
+        'Compare the runs ticked in the active cell’s table, or its takes (sends nothing)'
+    },
+    panel => comparable(panel).length > 1,
+    (panel, context) =>
+      compareRuns(
+        comparable(panel),
+        panel.content.activeCell?.model.id ?? null,
+        context
+      )
+  );
+  inNotebook(
+    COMMANDS.setKey,
+    {
+      label: 'Set API key…',
+      caption:
+        'Run %hailuo key in a cell: it asks for the key, which is stored in no notebook'
+    },
+    () => true,
+    async (_, context) => {
+      const { button, value } = await InputDialog.getItem({
+        title: 'Set API key',
+        label:
+          'Provider. The kernel then asks for its key below a new cell; the notebook does not get it.',
+        items: [...PROVIDERS],
+        okLabel: 'Continue'
+      });
+      if (button.accept && value !== null) {
+        await runInCell(keyCell(value), null, context);
+      }
+    }
+  );
   commands.addCommand(COMMANDS.createNotebook, {
     label: args => (args.isPalette ? 'New Hailuo notebook' : 'Hailuo notebook'),
     caption:
@@ -104,6 +208,27 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
         app,
         typeof args.cwd === 'string' ? args.cwd : here
       );
+    }
+  });
+  commands.addCommand(COMMANDS.quickstart, {
+    label: 'Open quickstart notebook',
+    caption:
+      'Open hailuo-demo/quickstart.ipynb, which makes simulated clips: free, and without a key',
+    describedBy: NO_ARGUMENTS,
+    execute: async () => {
+      const { contents } = app.serviceManager;
+      try {
+        const path = await writeQuickstart(contents, '');
+        return await app.commands.execute('docmanager:open', {
+          path,
+          factory: 'Notebook'
+        });
+      } catch (error) {
+        await showErrorMessage(
+          "Can't open the quickstart",
+          `hailuo-demo can't be written in the server's folder. ${String(error)}`
+        );
+      }
     }
   });
   if (showRuns) {
@@ -153,6 +278,49 @@ function activeRun(
     }
   }
   return null;
+}
+
+/** Return the run whose cell can make another take: the only one that a trusted active cell shows. */
+function soleRun(panel: NotebookPanel): RunRecord | null {
+  const model = panel.content.activeCell?.model;
+  if (!model || !isTrusted(model)) {
+    return null;
+  }
+  const bundles = outputBundles(model).filter(
+    bundle => recordsOf(bundle).length > 0
+  );
+  const [bundle] = bundles;
+  const records = resolve(recordsOf(bundle), () =>
+    panel.content.model?.getMetadata(METADATA_KEY)
+  );
+  const isCard =
+    bundles.length === 1 &&
+    panelId(bundle) === null &&
+    sweepId(bundle) === null &&
+    !isComparison(bundle);
+  return isCard && records.length === 1 && !isReference(records[0])
+    ? records[0]
+    : null;
+}
+
+/** Return the runs that the active cell offers to compare: those ticked, those of a sheet, or its takes. */
+function comparable(panel: NotebookPanel): string[] {
+  const cell = panel.content.activeCell;
+  if (!cell || !isTrusted(cell.model)) {
+    return [];
+  }
+  const ticked = tickedRuns(cell.node);
+  if (ticked.length > 0) {
+    return ticked.slice(0, MOST_COMPARED);
+  }
+  const shown = soleRun(panel);
+  const home: unknown = panel.content.model?.getMetadata(METADATA_KEY);
+  const all = shown
+    ? takesOf(home, cell.model.id, shown)
+    : outputBundles(cell.model).flatMap(recordsOf);
+  const made = all.filter(({ state }) => state === 'completed');
+  const ids = made.map(({ run_id }) => run_id);
+  return [...new Set(ids)].slice(-MOST_COMPARED);
 }
 
 /** Create a notebook and open it. */

@@ -12,6 +12,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import type { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
 import { version } from '../package.json';
 import { RunActions } from './act/runActions';
 import { addLanguage, highlightCells } from './cell/highlight';
@@ -24,6 +25,7 @@ import { Posters } from './output/posters';
 import { addRenderer } from './output/renderer';
 import { RatingSender } from './rating/ratingSender';
 import { RunsPanel } from './runs/panel';
+import { StatusItem } from './runs/statusItem';
 import { Settings } from './settings';
 import { NotebookSync } from './sync/notebookSync';
 import { addTableRenderer } from './table/tableRenderer';
@@ -40,6 +42,9 @@ interface IShared {
 
 /** Shared by all notebooks: a run's id is its own. */
 const posters = new Posters();
+
+/** Two views of a notebook share its document, which only one sync may write. */
+const kept = new WeakMap<Context, IShared>();
 
 /** Also the name of the settings' schema. */
 const NOTEBOOKS_ID = 'hailuo-jupyter:plugin';
@@ -58,8 +63,6 @@ const notebooks: JupyterFrontEndPlugin<void> = {
     if (languages) {
       addLanguage(languages);
     }
-    // Two views of a notebook share its document, which only one sync may write.
-    const kept = new WeakMap<Context, IShared>();
     const share = (context: Context): IShared => {
       const ratings = new RatingSender();
       const loader = new ExtensionLoader(
@@ -114,13 +117,20 @@ const runs: JupyterFrontEndPlugin<void> = {
   description:
     'Lists the hailuo runs of the notebook in front; commands and a launcher entry.',
   autoStart: true,
-  optional: [INotebookTracker, ICommandPalette, ILauncher, ILayoutRestorer],
+  optional: [
+    INotebookTracker,
+    ICommandPalette,
+    ILauncher,
+    ILayoutRestorer,
+    IStatusBar
+  ],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker | null,
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    statusBar: IStatusBar | null
   ) => {
     let showRuns: (() => void) | null = null;
     if (tracker) {
@@ -136,8 +146,20 @@ const runs: JupyterFrontEndPlugin<void> = {
       app.shell.add(panel, 'right', { rank: 700 });
       restorer?.add(panel, panel.id);
       showRuns = () => app.shell.activateById(panel.id);
+      if (statusBar) {
+        const item = new StatusItem(tracker, showRuns);
+        statusBar.registerStatusItem(item.id, {
+          item,
+          align: 'left',
+          rank: 10,
+          isActive: () => item.isActive,
+          activeStateChanged: item.activeChanged
+        });
+      }
     }
-    addCommands(app, { tracker, palette, launcher, showRuns });
+    const share = (panel: NotebookPanel): IShared | null =>
+      kept.get(panel.context) ?? null;
+    addCommands(app, { tracker, palette, launcher, share, showRuns });
   }
 };
 

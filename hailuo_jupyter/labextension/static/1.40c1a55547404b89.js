@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{26(o,a,i){var t=i(27),e=i.n(t),r=i(28),l=(i.n(r))()(e());l.push([o.id,`/* The live card takes its twin's place while it lives. */
+"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{28(o,a,i){var t=i(29),e=i.n(t),r=i(30),l=(i.n(r))()(e());l.push([o.id,`/* The live card takes its twin's place while it lives. */
 .hailuo-output.hailuo-mod-live > .hailuo-static,
 .hailuo-output:not(.hailuo-mod-live) > .hailuo-card {
   display: none;
@@ -247,7 +247,7 @@
   margin: 0 0 8px;
   overflow-wrap: anywhere;
 }
-`,""]),i.d(a,{},{A:l})},30(o,a,i){var t=i(27),e=i.n(t),r=i(28),l=(i.n(r))()(e());l.push([o.id,`/*
+`,""]),i.d(a,{},{A:l})},32(o,a,i){var t=i(29),e=i.n(t),r=i(30),l=(i.n(r))()(e());l.push([o.id,`/*
  * A card: the clip, or its room until it is there, and facts and actions beside it, all at the same
  * place before and after. The templates' own styles let them wrap; in a wide output they do not.
  */
@@ -449,7 +449,7 @@
 .hailuo-card .hailuo-side:has(> .hailuo-actions) .hailuo-can-cancel {
   display: none;
 }
-`,""]),i.d(a,{},{A:l})},29(o,a,i){var t=i(27),e=i.n(t),r=i(28),l=(i.n(r))()(e());l.push([o.id,`/* The side panel with a notebook's runs. */
+`,""]),i.d(a,{},{A:l})},31(o,a,i){var t=i(29),e=i.n(t),r=i(30),l=(i.n(r))()(e());l.push([o.id,`/* The side panel with a notebook's runs. */
 .hailuo-runs {
   container-type: inline-size;
   display: flex;
@@ -794,7 +794,27 @@ p.hailuo-run-player {
     justify-content: start;
   }
 }
-`,""]),i.d(a,{},{A:l})},31(o,a,i){var t=i(27),e=i.n(t),r=i(28),l=(i.n(r))()(e());l.push([o.id,`/* A table of runs: one row a run, its clip at the left. */
+
+.hailuo-status button {
+  height: 100%;
+  padding: 0 6px;
+  border: 0;
+  background: none;
+  color: inherit;
+  font: inherit;
+  line-height: 24px;
+  cursor: pointer;
+}
+
+.hailuo-status button:hover {
+  background: var(--jp-layout-color3);
+}
+
+.hailuo-status button:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: -2px;
+}
+`,""]),i.d(a,{},{A:l})},33(o,a,i){var t=i(29),e=i.n(t),r=i(30),l=(i.n(r))()(e());l.push([o.id,`/* A table of runs: one row a run, its clip at the left. */
 .hailuo-table {
   padding: 2px 0 4px;
   color: var(--jp-ui-font-color1);
@@ -1110,4 +1130,4 @@ p.hailuo-run-player {
     border-left: 3px solid var(--hailuo-tone, var(--jp-border-color1));
   }
 }
-`,""]),i.d(a,{},{A:l})},28(o){o.exports=function(o){var a=[];return a.toString=function(){return this.map(function(a){var i="",t=void 0!==a[5];return a[4]&&(i+="@supports (".concat(a[4],") {")),a[2]&&(i+="@media ".concat(a[2]," {")),t&&(i+="@layer".concat(a[5].length>0?" ".concat(a[5]):""," {")),i+=o(a),t&&(i+="}"),a[2]&&(i+="}"),a[4]&&(i+="}"),i}).join("")},a.i=function(o,i,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var h=[].concat(o[p]);t&&l[h[0]]||(void 0!==r&&(void 0===h[5]||(h[1]="@layer".concat(h[5].length>0?" ".concat(h[5]):""," {").concat(h[1],"}")),h[5]=r),i&&(h[2]&&(h[1]="@media ".concat(h[2]," {").concat(h[1],"}")),h[2]=i),e&&(h[4]?(h[1]="@supports (".concat(h[4],") {").concat(h[1],"}"),h[4]=e):h[4]="".concat(e)),a.push(h))}},a}},27(o){o.exports=function(o){return o[1]}},20(o){var a=[];function i(o){for(var i=-1,t=0;t<a.length;t++)if(a[t].identifier===o){i=t;break}return i}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,h="".concat(u," ").concat(p);e[u]=p+1;var s=i(h),d={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==s)a[s].references++,a[s].updater(d);else{var c=function(o,a){var i=a.domAPI(a);return i.update(o),function(a){a?(a.css!==o.css||a.media!==o.media||a.sourceMap!==o.sourceMap||a.supports!==o.supports||a.layer!==o.layer)&&i.update(o=a):i.remove()}}(d,t);t.byIndex=l,a.splice(l,0,{identifier:h,updater:c,references:1})}r.push(h)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=i(r[l]);a[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var h=i(r[p]);0===a[h].references&&(a[h].updater(),a.splice(h,1))}r=u}}},22(o){var a={};o.exports=function(o,i){var t=function(o){if(void 0===a[o]){var i=document.querySelector(o);if(window.HTMLIFrameElement&&i instanceof window.HTMLIFrameElement)try{i=i.contentDocument.head}catch(o){i=null}a[o]=i}return a[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(i)}},24(o){o.exports=function(o){var a=document.createElement("style");return o.setAttributes(a,o.attributes),o.insert(a,o.options),a}},23(o,a,i){o.exports=function(o){var a=i.nc;a&&o.setAttribute("nonce",a)}},21(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var a=o.insertStyleElement(o);return{update:function(i){var t,e,r;t="",i.supports&&(t+="@supports (".concat(i.supports,") {")),i.media&&(t+="@media ".concat(i.media," {")),(e=void 0!==i.layer)&&(t+="@layer".concat(i.layer.length>0?" ".concat(i.layer):""," {")),t+=i.css,e&&(t+="}"),i.media&&(t+="}"),i.supports&&(t+="}"),(r=i.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,a,o.options)},remove:function(){var o;null===(o=a).parentNode||o.parentNode.removeChild(o)}}}},25(o){o.exports=function(o,a){if(a.styleSheet)a.styleSheet.cssText=o;else{for(;a.firstChild;)a.removeChild(a.firstChild);a.appendChild(document.createTextNode(o))}}},19(o,a,i){var t=i(20),e=i.n(t),r=i(21),l=i.n(r),n=i(22),u=i.n(n),p=i(23),h=i.n(p),s=i(24),d=i.n(s),c=i(25),b=i.n(c),f=i(26),x={};x.styleTagTransform=b(),x.setAttributes=h(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=d(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=i(29),g={};g.styleTagTransform=b(),g.setAttributes=h(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=d(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=i(30),w={};w.styleTagTransform=b(),w.setAttributes=h(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=d(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=i(31),j={};j.styleTagTransform=b(),j.setAttributes=h(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=d(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
+`,""]),i.d(a,{},{A:l})},30(o){o.exports=function(o){var a=[];return a.toString=function(){return this.map(function(a){var i="",t=void 0!==a[5];return a[4]&&(i+="@supports (".concat(a[4],") {")),a[2]&&(i+="@media ".concat(a[2]," {")),t&&(i+="@layer".concat(a[5].length>0?" ".concat(a[5]):""," {")),i+=o(a),t&&(i+="}"),a[2]&&(i+="}"),a[4]&&(i+="}"),i}).join("")},a.i=function(o,i,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var h=[].concat(o[p]);t&&l[h[0]]||(void 0!==r&&(void 0===h[5]||(h[1]="@layer".concat(h[5].length>0?" ".concat(h[5]):""," {").concat(h[1],"}")),h[5]=r),i&&(h[2]&&(h[1]="@media ".concat(h[2]," {").concat(h[1],"}")),h[2]=i),e&&(h[4]?(h[1]="@supports (".concat(h[4],") {").concat(h[1],"}"),h[4]=e):h[4]="".concat(e)),a.push(h))}},a}},29(o){o.exports=function(o){return o[1]}},22(o){var a=[];function i(o){for(var i=-1,t=0;t<a.length;t++)if(a[t].identifier===o){i=t;break}return i}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,h="".concat(u," ").concat(p);e[u]=p+1;var s=i(h),d={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==s)a[s].references++,a[s].updater(d);else{var c=function(o,a){var i=a.domAPI(a);return i.update(o),function(a){a?(a.css!==o.css||a.media!==o.media||a.sourceMap!==o.sourceMap||a.supports!==o.supports||a.layer!==o.layer)&&i.update(o=a):i.remove()}}(d,t);t.byIndex=l,a.splice(l,0,{identifier:h,updater:c,references:1})}r.push(h)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=i(r[l]);a[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var h=i(r[p]);0===a[h].references&&(a[h].updater(),a.splice(h,1))}r=u}}},24(o){var a={};o.exports=function(o,i){var t=function(o){if(void 0===a[o]){var i=document.querySelector(o);if(window.HTMLIFrameElement&&i instanceof window.HTMLIFrameElement)try{i=i.contentDocument.head}catch(o){i=null}a[o]=i}return a[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(i)}},26(o){o.exports=function(o){var a=document.createElement("style");return o.setAttributes(a,o.attributes),o.insert(a,o.options),a}},25(o,a,i){o.exports=function(o){var a=i.nc;a&&o.setAttribute("nonce",a)}},23(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var a=o.insertStyleElement(o);return{update:function(i){var t,e,r;t="",i.supports&&(t+="@supports (".concat(i.supports,") {")),i.media&&(t+="@media ".concat(i.media," {")),(e=void 0!==i.layer)&&(t+="@layer".concat(i.layer.length>0?" ".concat(i.layer):""," {")),t+=i.css,e&&(t+="}"),i.media&&(t+="}"),i.supports&&(t+="}"),(r=i.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,a,o.options)},remove:function(){var o;null===(o=a).parentNode||o.parentNode.removeChild(o)}}}},27(o){o.exports=function(o,a){if(a.styleSheet)a.styleSheet.cssText=o;else{for(;a.firstChild;)a.removeChild(a.firstChild);a.appendChild(document.createTextNode(o))}}},21(o,a,i){var t=i(22),e=i.n(t),r=i(23),l=i.n(r),n=i(24),u=i.n(n),p=i(25),h=i.n(p),s=i(26),d=i.n(s),c=i(27),b=i.n(c),f=i(28),x={};x.styleTagTransform=b(),x.setAttributes=h(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=d(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=i(31),g={};g.styleTagTransform=b(),g.setAttributes=h(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=d(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=i(32),w={};w.styleTagTransform=b(),w.setAttributes=h(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=d(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=i(33),j={};j.styleTagTransform=b(),j.setAttributes=h(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=d(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
