@@ -175,7 +175,9 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
         'Run %hailuo key in a cell: it asks for the key, which is stored in no notebook'
     },
     () => true,
-    async (_, context) => {
+    async (panel, context) => {
+      // The dialog may give the focus back to another one.
+      const below = panel.content.activeCell?.model.id ?? null;
       const { button, value } = await InputDialog.getItem({
         title: 'Set API key',
         label:
@@ -184,7 +186,7 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
         okLabel: 'Continue'
       });
       if (button.accept && value !== null) {
-        await runInCell(keyCell(value), null, context);
+        await runInCell(keyCell(value), below, context);
       }
     }
   );

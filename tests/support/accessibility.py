@@ -24,7 +24,7 @@ for (const output of document.querySelectorAll(arg)) {
   const walk = document.createTreeWalker(output, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const parent = walk.currentNode.parentElement;
-    if (!walk.currentNode.data.trim() || !parent.checkVisibility()) continue;
+    if (!walk.currentNode.data.trim() || !parent.checkVisibility({ opacityProperty: true })) continue;
     let opacity = 1, behind = null;
     for (let at = parent; at && !behind; at = at.parentElement) {
       const back = number(getComputedStyle(at).backgroundColor);
