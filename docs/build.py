@@ -8,6 +8,7 @@ Nothing leaves this machine.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -21,11 +22,18 @@ import generated
 
 from hailuo_jupyter.catalogue import DEMO_SPEED, providers
 from hailuo_jupyter.engine.demo_server import ADDRESS, TOKEN
-from hailuo_jupyter.settings import LOOPBACK_ONLY
+from hailuo_jupyter.ipynb.embed import embed
+from hailuo_jupyter.ipynb.execute import execute
+from hailuo_jupyter.settings import LOOPBACK_ONLY, Hailuo
 from hailuo_jupyter.simulator import Simulator, SimulatorOptions
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
+
+# Behind the environment's own packages, so that what is installed there is what is documented.
+sys.path.append(str(ROOT))
+
+from tests.support.forking.kernels import fork_kernels  # noqa: E402
 
 #: The tutorials, in the order in which they are read.
 TUTORIALS = ("quickstart", "image_to_video", "sweep", "research_log", "scripts", "lab_notebook")
@@ -109,48 +117,50 @@ def add_tutorials(target: Path, work: Path, *, run: bool) -> bool:
     """Write the executed notebooks, with their clips inside; return whether all succeeded."""
     if not run:
         for name in TUTORIALS:
-            shutil.copyfile(ROOT / "notebooks" / f"{name}.ipynb", target / f"{name}.ipynb")
+            notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text("utf-8"))
+            # What a kernel writes, and Sphinx reads to highlight magics.
+            notebook["metadata"]["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+            (target / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
         return True
-    # Clips of half the size: most of the time goes into drawing them.
+    for variable in {TOKEN, *(name for each in providers() for name in each.key_variables)}:
+        os.environ.pop(variable, None)
+    # Loading the libraries takes a kernel longer than most notebooks take.
+    fork_kernels()
+    # Clips of half the size: drawing them takes time, and a page has to hold them.
     options = SimulatorOptions(speed=DEMO_SPEED, caption=True, shrink=2, cache=work / "clips")
-    with Simulator(options) as simulator, ThreadPoolExecutor(2) as pool:
+    # All at once, since they mostly wait for clips.
+    with Simulator(options) as simulator, ThreadPoolExecutor(len(TUTORIALS)) as pool:
         done = pool.map(lambda name: _execute(name, target, work / name, simulator.url), TUTORIALS)
-        return all(list(done))
+        problems = [problem for each in done for problem in each]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return not problems
 
 
-def _execute(name: str, target: Path, folder: Path, simulator: str) -> bool:
+def _execute(name: str, target: Path, folder: Path, simulator: str) -> list[str]:
+    """Execute a notebook and write it with its clips inside; return what failed."""
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("hailuo", "*.ipynb"))
     notebook = folder / f"{name}.ipynb"
     shutil.copyfile(ROOT / "notebooks" / notebook.name, notebook)
-    keys = {variable for provider in providers() for variable in provider.key_variables}
+    profile = folder / ".ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    # Not ipykernel's warning about its local connection.
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 'ERROR'\n")
+    settings = Hailuo(run_log=str(folder / ".hailuo" / "runs.sqlite3"), output_dir="hailuo")
     environment = {
-        **{name: value for name, value in os.environ.items() if name not in {*keys, TOKEN}},
         LOOPBACK_ONLY: "1",
         ADDRESS: simulator,
         # One notebook shows what a budget refuses, which a missing key would refuse first.
         "SEGMIND_API_KEY": "not-a-key",
-        "HAILUO_RUN_LOG": str(folder / ".hailuo" / "runs.sqlite3"),
-        "HAILUO_OUTPUT_DIR": "hailuo",
+        "HAILUO_RUN_LOG": settings.run_log,
+        "HAILUO_OUTPUT_DIR": settings.output_dir,
         "HAILUO_PROVIDER": "",
         "IPYTHONDIR": str(folder / ".ipython"),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
     }
-    for words in (
-        ("execute", notebook.name),
-        ("embed", notebook.name, "-o", str(target / notebook.name)),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "hailuo_jupyter.cli", *words],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            print(f"{name}: {words[0]} failed.\n{done.stdout}{done.stderr}", file=sys.stderr)
-            return False
-    return True
+    problems = execute(notebook, settings=settings, environment=environment).problems
+    remarks = embed(notebook, target / notebook.name, settings=settings).remarks
+    return [f"{name}: {each}" for each in (*problems, *remarks)]
 
 
 if __name__ == "__main__":

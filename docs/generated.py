@@ -89,19 +89,28 @@ def prices() -> str:
 
 
 def _prices(offer: Provider) -> str:
-    rows = [
-        (
-            ", ".join(f"`--{name} {value}`" for name, value in rule.when.items()) or "otherwise",
-            dollars(rule.then.low, rule.then.high)
-            if rule.then.low is not None and rule.then.high is not None
-            else "unknown",
-            f"{rule.then.kind}, {rule.then.as_of}",
-            f"{linked(rule.then.source)} {linked(rule.then.note)}".strip(),
+    sources: list[str] = []
+    rows = []
+    for rule in offer.prices:
+        price = rule.then
+        source = ". ".join(linked(each.rstrip(".")) for each in (price.source, price.note) if each)
+        if source not in sources:
+            sources.append(source)
+        rows.append(
+            (
+                ", ".join(f"`--{name} {value}`" for name, value in rule.when.items())
+                or "otherwise",
+                "unknown"
+                if price.low is None or price.high is None
+                else dollars(price.low, price.high),
+                f"{price.kind}, {price.as_of}",
+                str(sources.index(source) + 1),
+            )
         )
-        for rule in offer.prices
-    ]
     heading = f"### {offer.title}: `{offer.model_name}`"
-    return f"{heading}\n\n{table(('Options', 'Price of a clip', 'Kind and date', 'Source'), rows)}"
+    listed = "\n".join(f"{number}. {source}" for number, source in enumerate(sources, 1))
+    titles = ("Options", "Price of a clip", "Kind and date", "Source")
+    return f"{heading}\n\n{table(titles, rows)}\n\nSources:\n\n{listed}"
 
 
 def policies() -> str:
@@ -111,7 +120,7 @@ def policies() -> str:
         (
             (
                 each.title,
-                f"{each.keeps_s / 3600:g} h ({each.file_lifetime.kind})",
+                f"{_long(each.keeps_s)} ({each.file_lifetime.kind})",
                 {True: "charged", False: "not charged", None: "undocumented"}[
                     each.failed_job.charged
                 ],
@@ -135,9 +144,18 @@ def behavior() -> str:
     )
 
 
+def _long(seconds: float) -> str:
+    days = seconds / 86400
+    return f"{days:g} days" if days >= 2 else f"{seconds / 3600:g} h"
+
+
 def linked(text: str) -> str:
     """Return text with its addresses as links."""
-    return re.sub(r"https?://[^\s);,]+", lambda match: f"<{match[0].rstrip('.')}>", text)
+    return re.sub(
+        r"https?://[^\s);,]+",
+        lambda match: f"<{match[0].rstrip('.:')}>{match[0][len(match[0].rstrip('.:')) :]}",
+        text,
+    )
 
 
 # Commands

@@ -1,4 +1,4 @@
-"""MiniMax Hailuo-02 video from a notebook: ``%load_ext hailuo_jupyter``, then ``%%hailuo``.
+"""MiniMax Hailuo video from a notebook: ``%load_ext hailuo_jupyter``, then ``%%hailuo``.
 
 Loading imports next to nothing; what a command needs is imported on first use.
 """

@@ -2,52 +2,47 @@
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
-import { Clipboard, InputDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { Clipboard, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { ILauncher } from '@jupyterlab/launcher';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { insertTemplate, TEMPLATE } from './cell/insertCell';
-import { runAsCell, showRecord } from './output/actions';
+import { NotebookActions } from '@jupyterlab/notebook';
+import {
+  insertBelow,
+  insertTemplate,
+  insertToEdit,
+  TEMPLATE
+} from './cell/insertCell';
+import {
+  COMPARE_CLASS,
+  NEW_TAKE_CLASS,
+  runAsCell,
+  showRecord
+} from './output/actions';
 import { clipLink } from './output/links';
-import { newTake } from './newTake/newTake';
-import type { INewTakeContext } from './newTake/newTake';
-import { takesOf } from './output/takes';
+import { writeQuickstart } from './quickstart';
 import { icon, iconUrl } from './runs/icon';
 import { METADATA_KEY, outputBundles } from './sync/document';
-import { writeQuickstart } from './quickstart';
 import type { RunRecord } from './sync/records';
-import {
-  asObject,
-  isComparison,
-  isReference,
-  panelId,
-  recordsOf,
-  resolve,
-  sweepId
-} from './sync/records';
+import { asObject, isReference, recordsOf, resolve } from './sync/records';
 import { joinLines } from './sync/repair';
-import type { IActContext } from './act/act';
-import { keyCell, PROVIDERS } from './cell/keyCell';
-import { compareRuns, runInCell, tickedRuns } from './table/tableActions';
 import { isTrusted } from './trust';
 
 const CATEGORY = 'Hailuo';
-
-/** How many runs can be compared (`MOST` in `kernel/runs/compare.py`). */
-const MOST_COMPARED = 6;
 
 const NO_ARGUMENTS = { args: { type: 'object', properties: {} } };
 
 /** The ids of the commands. */
 export const COMMANDS = {
   insert: 'hailuo:insert-cell',
+  panel: 'hailuo:open-panel',
   runs: 'hailuo:show-runs',
   newTake: 'hailuo:new-take',
-  compare: 'hailuo:compare-runs',
-  setKey: 'hailuo:set-key',
+  compare: 'hailuo:compare-takes',
   copyCell: 'hailuo:copy-run-as-cell',
   copyId: 'hailuo:copy-run-id',
   record: 'hailuo:show-record',
+  key: 'hailuo:enter-key',
   createNotebook: 'hailuo:new-notebook',
   quickstart: 'hailuo:open-quickstart'
 } as const;
@@ -57,35 +52,69 @@ export interface IAppParts {
   readonly tracker: INotebookTracker | null;
   readonly palette: ICommandPalette | null;
   readonly launcher: ILauncher | null;
-  /** Returns what the views of a notebook share; null before it is ready. */
-  readonly share: (
-    panel: NotebookPanel
-  ) => (Pick<INewTakeContext, 'quotes' | 'loader'> & IShared) | null;
   /** Activates the side panel; null if there is none. */
   readonly showRuns: (() => void) | null;
 }
 
-type IShared = Pick<IActContext, 'actions'>;
-
 /** Add the commands to the palette and the launcher. */
 export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
   const { commands } = app;
-  const { tracker, palette, launcher, share, showRuns } = parts;
+  const { tracker, palette, launcher, showRuns } = parts;
   const notebook = (): NotebookPanel | null => tracker?.currentWidget ?? null;
 
-  commands.addCommand(COMMANDS.insert, {
-    label: 'Insert Hailuo cell',
-    caption: 'Insert a %%hailuo cell below the active cell (sends nothing)',
-    describedBy: NO_ARGUMENTS,
-    isEnabled: () => notebook() !== null,
-    execute: async () => {
-      const panel = notebook();
-      if (panel) {
-        app.shell.activateById(panel.id);
-        await insertTemplate(panel);
+  const inNotebook = (
+    id: string,
+    label: string,
+    caption: string,
+    act: (panel: NotebookPanel) => Promise<unknown>
+  ): void => {
+    commands.addCommand(id, {
+      label,
+      caption,
+      describedBy: NO_ARGUMENTS,
+      isEnabled: () => notebook() !== null,
+      execute: async () => {
+        const panel = notebook();
+        if (panel) {
+          app.shell.activateById(panel.id);
+          await act(panel);
+        }
       }
-    }
-  });
+    });
+  };
+  inNotebook(
+    COMMANDS.insert,
+    'Insert Hailuo cell',
+    'Insert a %%hailuo cell below the active cell (sends nothing)',
+    insertTemplate
+  );
+  inNotebook(
+    COMMANDS.panel,
+    'Open Hailuo panel',
+    'Insert a cell with the form below the active cell, and run it (sends nothing)',
+    openPanel
+  );
+  inNotebook(
+    COMMANDS.key,
+    'Enter API key',
+    'Insert a cell that asks for the key of a provider, to add its name',
+    panel => insertToEdit(panel, '%hailuo key ')
+  );
+  const press = (id: string, label: string, button: string): void => {
+    const found = (): HTMLElement | null =>
+      notebook()?.content.activeCell?.node.querySelector<HTMLElement>(
+        `.hailuo-output .${button}`
+      ) ?? null;
+    commands.addCommand(id, {
+      label,
+      caption: 'For the run in the active cell',
+      describedBy: NO_ARGUMENTS,
+      isEnabled: () => found() !== null,
+      execute: () => found()?.click()
+    });
+  };
+  press(COMMANDS.newTake, 'New take', NEW_TAKE_CLASS);
+  press(COMMANDS.compare, 'Compare takes', COMPARE_CLASS);
   const ofRun = (
     id: string,
     label: string,
@@ -112,84 +141,6 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
     Clipboard.copyToSystem(record.run_id)
   );
   ofRun(COMMANDS.record, 'View record of run', record => showRecord(record));
-  const inNotebook = (
-    id: string,
-    texts: { readonly label: string; readonly caption: string },
-    isEnabled: (panel: NotebookPanel) => boolean,
-    act: (panel: NotebookPanel, context: IActContext) => Promise<void>
-  ): void => {
-    commands.addCommand(id, {
-      ...texts,
-      describedBy: NO_ARGUMENTS,
-      isEnabled: () => {
-        const panel = notebook();
-        return panel !== null && share(panel) !== null && isEnabled(panel);
-      },
-      execute: async () => {
-        const panel = notebook();
-        const shared = panel && share(panel);
-        if (panel && shared) {
-          app.shell.activateById(panel.id);
-          await act(panel, { panel, ...shared });
-        }
-      }
-    });
-  };
-  inNotebook(
-    COMMANDS.newTake,
-    {
-      label: 'New take of run…',
-      caption:
-        'Generate the run in the active cell once more (shows the price first)'
-    },
-    panel => soleRun(panel) !== null,
-    async panel => {
-      const record = soleRun(panel);
-      const node = panel.content.activeCell?.node;
-      const shared = share(panel);
-      if (record && node && shared) {
-        await newTake(record, { panel, ...shared, node });
-      }
-    }
-  );
-  inNotebook(
-    COMMANDS.compare,
-    {
-      label: 'Compare runs',
-      caption:
-        'Compare the runs ticked in the active cell’s table, or its takes (sends nothing)'
-    },
-    panel => comparable(panel).length > 1,
-    (panel, context) =>
-      compareRuns(
-        comparable(panel),
-        panel.content.activeCell?.model.id ?? null,
-        context
-      )
-  );
-  inNotebook(
-    COMMANDS.setKey,
-    {
-      label: 'Set API key…',
-      caption:
-        'Run %hailuo key in a cell: it asks for the key, which is stored in no notebook'
-    },
-    () => true,
-    async (panel, context) => {
-      // The dialog may give the focus back to another one.
-      const below = panel.content.activeCell?.model.id ?? null;
-      const { button, value } = await InputDialog.getItem({
-        title: 'Set API key',
-        label:
-          'Provider. The kernel then asks for its key below a new cell; the notebook does not get it.',
-        items: [...PROVIDERS],
-        okLabel: 'Continue'
-      });
-      if (button.accept && value !== null) {
-        await runInCell(keyCell(value), below, context);
-      }
-    }
-  );
   commands.addCommand(COMMANDS.createNotebook, {
     label: args => (args.isPalette ? 'New Hailuo notebook' : 'Hailuo notebook'),
     caption:
@@ -282,47 +233,15 @@ function activeRun(
   return null;
 }
 
-/** Return the run whose cell can make another take: the only one that a trusted active cell shows. */
-function soleRun(panel: NotebookPanel): RunRecord | null {
-  const model = panel.content.activeCell?.model;
-  if (!model || !isTrusted(model)) {
-    return null;
+/** Insert a cell with the panel below the active cell, and run it. */
+async function openPanel(panel: NotebookPanel): Promise<void> {
+  const notebook = panel.content;
+  const cell = insertBelow(panel, '%hailuo panel', null);
+  if (cell) {
+    notebook.activeCellIndex = notebook.widgets.indexOf(cell);
+    notebook.deselectAll();
+    await NotebookActions.run(notebook, panel.sessionContext);
   }
-  const bundles = outputBundles(model).filter(
-    bundle => recordsOf(bundle).length > 0
-  );
-  const [bundle] = bundles;
-  const records = resolve(recordsOf(bundle), () =>
-    panel.content.model?.getMetadata(METADATA_KEY)
-  );
-  const isCard =
-    bundles.length === 1 &&
-    panelId(bundle) === null &&
-    sweepId(bundle) === null &&
-    !isComparison(bundle);
-  return isCard && records.length === 1 && !isReference(records[0])
-    ? records[0]
-    : null;
-}
-
-/** Return the runs that the active cell offers to compare: those ticked, those of a sheet, or its takes. */
-function comparable(panel: NotebookPanel): string[] {
-  const cell = panel.content.activeCell;
-  if (!cell || !isTrusted(cell.model)) {
-    return [];
-  }
-  const ticked = tickedRuns(cell.node);
-  if (ticked.length > 0) {
-    return ticked.slice(0, MOST_COMPARED);
-  }
-  const shown = soleRun(panel);
-  const home: unknown = panel.content.model?.getMetadata(METADATA_KEY);
-  const all = shown
-    ? takesOf(home, cell.model.id, shown)
-    : outputBundles(cell.model).flatMap(recordsOf);
-  const made = all.filter(({ state }) => state === 'completed');
-  const ids = made.map(({ run_id }) => run_id);
-  return [...new Set(ids)].slice(-MOST_COMPARED);
 }
 
 /** Create a notebook and open it. */

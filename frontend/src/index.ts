@@ -17,6 +17,7 @@ import { version } from '../package.json';
 import { RunActions } from './act/runActions';
 import { addLanguage, highlightCells } from './cell/highlight';
 import { insertTemplate } from './cell/insertCell';
+import { keepHeights } from './cell/keepHeight';
 import { addCommands } from './commands';
 import { ExtensionLoader } from './load/extensionLoader';
 import { PriceQuotes } from './newTake/quotes';
@@ -43,9 +44,6 @@ interface IShared {
 /** Shared by all notebooks: a run's id is its own. */
 const posters = new Posters();
 
-/** Two views of a notebook share its document, which only one sync may write. */
-const kept = new WeakMap<Context, IShared>();
-
 /** Also the name of the settings' schema. */
 const NOTEBOOKS_ID = 'hailuo-jupyter:plugin';
 
@@ -63,6 +61,8 @@ const notebooks: JupyterFrontEndPlugin<void> = {
     if (languages) {
       addLanguage(languages);
     }
+    // Two views of a notebook share its document, which only one sync may write.
+    const kept = new WeakMap<Context, IShared>();
     const share = (context: Context): IShared => {
       const ratings = new RatingSender();
       const loader = new ExtensionLoader(
@@ -82,6 +82,7 @@ const notebooks: JupyterFrontEndPlugin<void> = {
         kept.set(context, shared);
         const { ratings, loader } = shared;
         addRenderer(panel, app.commands, ratings, shared, posters);
+        keepHeights(panel);
         addTableRenderer({ panel, ...shared }, ratings);
         void context.ready.then(() => {
           if (panel.isDisposed) {
@@ -157,9 +158,7 @@ const runs: JupyterFrontEndPlugin<void> = {
         });
       }
     }
-    const share = (panel: NotebookPanel): IShared | null =>
-      kept.get(panel.context) ?? null;
-    addCommands(app, { tracker, palette, launcher, share, showRuns });
+    addCommands(app, { tracker, palette, launcher, showRuns });
   }
 };
 

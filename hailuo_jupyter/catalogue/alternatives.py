@@ -34,11 +34,11 @@ def elsewhere(provider: Provider, can: Callable[[Provider], bool]) -> tuple[str,
     words, todo = [], ""
     for offer in found:
         if demo and offer.name != home:
-            words.append(f"{offer.offer} has, which the demo can imitate")
+            words.append(f"{offer.offer} has, which the demo can imitate,")
             todo = f"%config Hailuo.demo_dialect = {offer.name!r} imitates {offer.title}."
         else:
             words.append(_words(offer, home, provider.model_name))
-    return "; " + " and ".join(words) if words else "", todo
+    return "; " + " and ".join(words).removesuffix(",") if words else "", todo
 
 
 def _words(offer: Provider, home: str, model: str) -> str:

@@ -80,7 +80,7 @@ def parser() -> Parser:
     """Return the parser of ``jupyter hailuo``."""
     top = Parser(
         prog="jupyter hailuo",
-        description="MiniMax Hailuo-02 video from notebooks: run them, check them, download their clips.",
+        description="MiniMax Hailuo video from notebooks: run them, check them, download their clips.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -47,7 +47,8 @@ CELL_OPTIONS = (
     Option(
         "provider",
         Takes.VALUE,
-        "provider",
+        "who generates the clip",
+        "NAME",
         choices=(*catalogue.NAMES, "demo"),
         key="provider",
         varies=True,

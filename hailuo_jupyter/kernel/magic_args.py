@@ -332,7 +332,5 @@ def _row(option: Option) -> tuple[str, str]:
     """Return an option as it is in help: its usage, and its line; many choices are in the latter."""
     if len(option.usage) <= _WIDEST:
         return option.usage, option.help
-    return (
-        f"--{option.name} {option.metavar}",
-        f"{option.help}. {option.metavar} is {', '.join(option.choices)}.",
-    )
+    choices = ", ".join(option.choices)
+    return f"--{option.name} {option.metavar}", f"{option.help}. {option.metavar} is {choices}."

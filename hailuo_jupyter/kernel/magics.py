@@ -43,7 +43,7 @@ class HailuoMagics(Magics):
     @line_cell_magic
     @_with_options
     def hailuo(self, line: str, cell: str | None = None) -> None:
-        """Generate a video clip with MiniMax Hailuo-02 from a prompt.
+        """Generate a video clip with MiniMax Hailuo from a prompt.
 
         The cell returns within 2 s. The clip plays in its output when it is ready, which takes minutes
         (seconds with the demo). Running the cell again shows the clip it has and buys none.

@@ -79,6 +79,12 @@ def _cannot_fill(
     name = field.strip()
     plain = re.sub(r"""\[\s*(["'])([^\]]*)\1\s*\]""", r"[\2]", name)
     first = re.split(r"[.[]", name, maxsplit=1)[0]
+    if len(name.split()) > 2 and not _is_expression(name):  # such as the template's placeholder
+        return PromptError(
+            f"{{{name}}} is not a variable.",
+            money=NOTHING_SENT,
+            todo=f"Replace it, braces included, with your text. {_DOUBLE}",
+        )
     near = get_close_matches(first, list(_variables(namespace)), n=1)
     if meant and _has_value(meant, namespace):
         todo = f"Did you mean {{{meant}}}?"

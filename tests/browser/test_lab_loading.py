@@ -192,7 +192,7 @@ def test_a_star_loads_it(
     stays_unloaded(lab)
     lab.output(0).get_by_role("radio", name="4 stars").check()
     lab.until(lambda: lab.record(0).get("rating") == 4, "the rating is kept")
-    assert len([each for each in simulator.ledger if name in each.body["prompt"]]) == 1
+    assert len([each for each in simulator.ledger if name in each.prompt]) == 1
 
 
 def test_where_it_cannot_be_loaded_the_buttons_say_so(

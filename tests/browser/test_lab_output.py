@@ -201,14 +201,14 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
     done.page.keyboard.press("Escape")
     output.get_by_role("button", name="Later take").click()
     expect(output.locator("video")).to_have_attribute("title", f"Clip of run {second}")
-    assert sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs) == 2
+    assert sum(name in job.prompt for job in simulator.ledger.jobs) == 2
     saved = done.save()
     assert sorted(saved.metadata.hailuo.runs) == sorted([first, second])
     assert saved.cells[1].metadata.hailuo == {"runs": [second]}
     assert saved.cells[1].source == cell(name)
     # To run the cell once more buys nothing, and for `verify` it is as it was.
     done.run(1)
-    assert sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs) == 2
+    assert sum(name in job.prompt for job in simulator.ledger.jobs) == 2
     done.save()
     log = server.root.parent / "log" / "runs.sqlite3"
     assert not [
@@ -218,7 +218,7 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
 
 
 def jobs(simulator: Simulator, name: str) -> int:
-    return sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
+    return sum(name in job.prompt for job in simulator.ledger.jobs)
 
 
 def test_the_price_of_a_new_take_is_that_of_the_changed_cell(
@@ -393,6 +393,50 @@ def place(lab: Lab, cell: int) -> float:
     )
 
 
+def settled(lab: Lab, cell: int) -> float:
+    """Where a cell begins, once it stays there."""
+    found = [place(lab, cell)]
+
+    def stays() -> bool:
+        found.append(place(lab, cell))
+        return len(found) > 3 and len(set(found[-3:])) == 1
+
+    lab.until(stays, "the cell stays where it is")
+    return found[-1]
+
+
+def test_nothing_moves_while_a_cell_runs_again(
+    open_tab: OpenLab, server: Server, name: str
+) -> None:
+    lab = open_tab(server.write(f"{name}.ipynb", [LOAD, cell(name), "1"]))
+    lab.run(0, 1)
+    lab.until_state("completed", 1)
+    expect(lab.output(1).locator("video")).to_be_visible()
+    below = settled(lab, 2)
+    lab.js(
+        "const places = window.places = new Set();"
+        "const [top, , moved] = panel.content.widgets.map(each => each.node);"
+        "const look = () => {"
+        "  places.add(Math.round(moved.getBoundingClientRect().top - top.getBoundingClientRect().top));"
+        "  if (window.places === places) requestAnimationFrame(look);"
+        "};"
+        "look();"
+    )
+    # As long as a kernel takes that loads the extension first.
+    lab.js(
+        "await panel.sessionContext.session.kernel.requestExecute({code: arg}).done;",
+        "import time\nget_ipython().events.register('pre_run_cell', lambda *_: time.sleep(0.5))",
+    )
+    lab.run(1)
+    expect(lab.output(1).locator("video")).to_be_visible()
+    assert settled(lab, 2) == below
+    assert lab.js("const seen = [...window.places]; window.places = null; return seen;") == [
+        round(below)
+    ]
+    held = "return panel.content.widgets[1].node.style.minHeight === '';"
+    lab.until(lambda: lab.js(held), "the height is the cell's own again")
+
+
 def test_nothing_moves_when_the_clip_arrives_and_the_accessibility_check_finds_nothing(
     open_lab: OpenLab, server: Server, name: str, let_go: Callable[[], object]
 ) -> None:
@@ -404,6 +448,14 @@ def test_nothing_moves_when_the_clip_arrives_and_the_accessibility_check_finds_n
         re.compile("next check|checking", re.IGNORECASE)
     )
     assert findings(lab, ".hailuo-output") == []
+    # A window of a small notebook: the facts are higher than the clip, and beside or below it.
+    lab.js("app.shell.collapseLeft(); app.shell.collapseRight();")
+    small = {}
+    for width in (640, 800):
+        lab.page.set_viewport_size({"width": width, "height": 700})
+        small[width] = settled(lab, 2)
+    lab.page.set_viewport_size(SIZE)
+    settled(lab, 2)
     below, room = place(lab, 2), card.locator(".hailuo-room").bounding_box()
     let_go()
     lab.until_state("completed", 1)
@@ -430,6 +482,9 @@ def test_nothing_moves_when_the_clip_arrives_and_the_accessibility_check_finds_n
     lab.until(lambda: video.evaluate("v => !v.paused && v.muted"), "it plays without sound")
     lab.page.mouse.move(5, 5)
     lab.until(lambda: video.evaluate("video => video.paused"), "it plays no more")
+    for width, before in small.items():
+        lab.page.set_viewport_size({"width": width, "height": 700})
+        assert settled(lab, 2) == pytest.approx(before, abs=1)
     # With less room the facts go below.
     lab.page.set_viewport_size({"width": 640, "height": 800})
     side = lab.output(1).locator(".hailuo-static .hailuo-side")

@@ -86,7 +86,7 @@ class Form:
 
 
 def jobs(simulator: Simulator, prompt: str) -> int:
-    return sum(prompt in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
+    return sum(prompt in job.prompt for job in simulator.ledger.jobs)
 
 
 def findings(lab: Lab, where: str) -> list[Any]:
@@ -305,3 +305,27 @@ def it_fits_a_narrow_page_in_both_themes(form: Form) -> None:
         assert too_wide(lab, ".hailuo-panel") == []
         assert findings(lab, ".hailuo-panel") == []
     lab.page.set_viewport_size({"width": 1300, "height": 1000})
+
+
+def test_the_panel_in_notebook_7(
+    open_lab: Callable[..., Lab], start_server: Callable[..., Server], simulator: Simulator
+) -> None:
+    server = start_server("notebook")
+    prompt = "A rocket stands before dawn, in Notebook 7."
+    lab = open_lab(server.write("panel7.ipynb", CELLS), on=server)
+    lab.run(0, 1)
+    form = Form(lab)
+    form.visible()
+    form.node.get_by_label("Prompt", exact=True).fill(prompt)
+    form.submit.click()
+    form.until_completed(1)
+    form.plays()
+    assert jobs(simulator, prompt) == 1
+    assert findings(lab, ".hailuo-panel") == []
+    lab.save()
+    lab.reload()
+    form.visible()
+    expect(form.node.get_by_label("Prompt", exact=True)).to_have_value(prompt)
+    expect(form.slots.locator("video")).to_have_count(1)
+    form.node.get_by_role("button", name="Insert as cell").click()
+    lab.until(lambda: lab.js("return model.cells.length;") == len(CELLS) + 1, "the cell is there")

@@ -31,7 +31,7 @@ def cell(name: str) -> str:
 
 
 def bought(simulator: Simulator, name: str) -> int:
-    return sum(name in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
+    return sum(name in job.prompt for job in simulator.ledger.jobs)
 
 
 def shown_records(saved: NotebookNode, at: int) -> list[Record]:

@@ -302,10 +302,17 @@ def test_the_commands_are_in_the_palette_and_act_on_the_active_cell(
     lab.command("apputils:activate-command-palette")
     items = ".lm-CommandPalette-item[data-command^='hailuo:']"
     lab.page.keyboard.type("hailuo")
-    expect(lab.page.locator(items)).to_have_count(10)
+    expect(lab.page.locator(items)).to_have_count(11)
     # Those that have nothing to act on cannot be chosen.
     expect(lab.page.locator(f"{items}.lm-mod-disabled")).to_have_count(5)
     lab.page.keyboard.press("Escape")
+    count = lab.js("return model.cells.length;")
+    lab.command("hailuo:enter-key")
+    lab.page.keyboard.type("demo")
+    assert lab.js("return model.cells.get(2).sharedModel.getSource();") == "%hailuo key demo"
+    lab.command("hailuo:open-panel")
+    expect(lab.output(3).locator(".hailuo-panel")).to_be_visible()
+    assert lab.js("return model.cells.length;") == count + 2
 
 
 def test_a_new_notebook_from_the_launcher(lab: Lab, panel: Locator, server: Server) -> None:

@@ -31,9 +31,9 @@ print(*(run.wait(100).status for run in runs), flush=True)
 
 @pytest.mark.parametrize("counting", ["fixed", "bucket"])
 def test_two_processes_learn_one_limit(make_lab: MakeLab, counting: Counting) -> None:
-    """A minute of the simulator takes 2 seconds, and lets 10 requests through."""
+    """A minute of the simulator takes 4 seconds, and lets 10 requests through."""
     lab = make_lab(
-        speed=30.0,
+        speed=15.0,
         segmind_seconds=10.0,
         segmind_per_minute=10,
         counting=counting,

@@ -284,7 +284,8 @@ def test_a_signed_link_is_not_tried_without_its_signature(lab: EngineFixture) ->
     run_id = left_when_done(lab, "aimlapi")
     before = len(lab.sim.requests)
     again(lab, run_id, 0.0).wait(60)
-    assert [each.status for each in lab.sim.requests[before:] if each.stage == "media"] == [200]
+    # On a busy machine a download may be cut short and begin again.
+    assert {each.status for each in lab.sim.requests[before:] if each.stage == "media"} == {200}
 
 
 def test_the_history_is_asked_by_id_where_the_link_is_dead(lab: EngineFixture) -> None:

@@ -101,7 +101,7 @@ def test_clips_follow_each_other(
         hashlib.sha256((folder / "hailuo" / two["clip"]["path"]).read_bytes()).hexdigest()
         == (two["clip"]["sha256"])
     )
-    assert sum(job.body["prompt"] == "It lands." for job in simulator.ledger.jobs) == 1
+    assert sum(job.prompt == "It lands." for job in simulator.ledger.jobs) == 1
 
     check_drawn_again(json.loads(nbformat.writes(notebook)), folder)
 

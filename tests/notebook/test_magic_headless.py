@@ -50,9 +50,7 @@ def test_a_notebook_run_twice_makes_one_submit(execute: Any, simulator: Simulato
     first, second = execute(*cells), execute(*cells)
     ids = {only_bundle(notebook.cells[1])[MIME]["run_id"] for notebook in (first, second)}
     assert len(ids) == 1
-    sent = [
-        job for job in simulator.ledger.jobs if job.body.get("prompt") == "A paper boat in rain."
-    ]
+    sent = [job for job in simulator.ledger.jobs if job.prompt == "A paper boat in rain."]
     assert len(sent) == 1
 
 

@@ -37,7 +37,7 @@ def record(cell: Cell) -> dict[str, Any]:
 
 
 def jobs(simulator: Simulator, prompt: str) -> int:
-    return sum(job.body.get("prompt") == prompt for job in simulator.ledger.jobs)
+    return sum(job.prompt == prompt for job in simulator.ledger.jobs)
 
 
 def completed(page: FrontEnd, cell: Cell) -> None:

@@ -120,7 +120,7 @@ def test_a_killed_kernel_loses_nothing(page: FrontEnd, slow: Simulator) -> None:
     page.run("%load_ext hailuo_jupyter")
     shown = page.run(f"%hailuo show {run_id}")
     page.until(lambda: shown.outputs[0]["data"][MIME]["state"] == "completed", 30)
-    assert sum(job.body["prompt"] == "A lighthouse at night." for job in slow.ledger.jobs) == 1
+    assert sum(job.prompt == "A lighthouse at night." for job in slow.ledger.jobs) == 1
 
 
 def test_reloading_and_unloading_leave_one_engine_or_none(page: FrontEnd) -> None:

@@ -48,7 +48,7 @@ def amounts(price: str) -> list[float]:
 
 
 def bought(simulator: Simulator, folder: Path) -> int:
-    return sum(folder.parent.name in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
+    return sum(folder.parent.name in job.prompt for job in simulator.ledger.jobs)
 
 
 def test_the_price_is_that_of_the_cell_as_it_is_now(page: FrontEnd) -> None:

@@ -57,7 +57,7 @@ def shown(page: FrontEnd, code: str = SHOW, cell_id: str = "panel") -> PanelWidg
 
 
 def jobs(simulator: Simulator, prompt: str) -> int:
-    return sum(prompt in str(job.body.get("prompt")) for job in simulator.ledger.jobs)
+    return sum(prompt in job.prompt for job in simulator.ledger.jobs)
 
 
 def test_what_is_clicked_is_sent_once_and_kept(page: FrontEnd, simulator: Simulator) -> None:

@@ -31,7 +31,7 @@ def bundle(cell: Cell) -> dict[str, Any]:
 
 
 def jobs(simulator: Simulator) -> int:
-    return sum(job.body.get("prompt") == PROMPT for job in simulator.ledger.jobs)
+    return sum(job.prompt == PROMPT for job in simulator.ledger.jobs)
 
 
 def said(page: FrontEnd, code: str) -> str:

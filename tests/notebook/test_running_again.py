@@ -29,7 +29,7 @@ Ask = Callable[[Path, str], str]
 @pytest.fixture
 def bought(simulator: Simulator) -> Callable[[str], int]:
     """How often a prompt was bought."""
-    return lambda prompt: sum(job.body.get("prompt") == prompt for job in simulator.ledger.jobs)
+    return lambda prompt: sum(job.prompt == prompt for job in simulator.ledger.jobs)
 
 
 def asks(prompt: str, options: str = "") -> str:

@@ -200,7 +200,7 @@ def test_headless_it_refuses_without_yes_and_goes_on_past_a_failure(
     errors = [cell.outputs[0].evalue for cell in notebook.cells[7:]]
     assert "--embed" in errors[0]
     assert "At x=a, mode=fast" in errors[1]
-    sent = [job.body["prompt"] for job in simulator.ledger.jobs]
+    sent = [job.prompt for job in simulator.ledger.jobs]
     assert sorted(text for text in sent if text.startswith("A crane")) == [
         "A crane, a.",
         "A crane, b.",
@@ -230,7 +230,7 @@ def test_from_python_with_rows_frames_and_counts_and_at_rest(tmp_path: Path) -> 
             output=tmp_path / "nb" / "hailuo",
         )  # fmt: skip
         assert len(made.runs) == 4
-        assert {job.body["prompt"] for job in sim.ledger.jobs} == {"A kite {as it is}."}
+        assert {job.prompt for job in sim.ledger.jobs} == {"A kite {as it is}."}
         assert [each["axis_image"] for each in made.to_dicts()] == [
             "a Image (1)", "a Image (1)", "a Image (2)", "a Image (2)",
         ]  # fmt: skip

@@ -16,7 +16,7 @@ def holding(simulator: Simulator, prompt: str) -> Callable[[], object]:
     simulator.fault("seconds", count=1, prompt=prompt, seconds=_HELD_S)
 
     def let_go() -> None:
-        (job,) = (each for each in simulator.ledger if prompt in str(each.body.get("prompt")))
+        (job,) = (each for each in simulator.ledger if prompt in each.prompt)
         simulator.advance(max(0.0, job.time + _HELD_S - simulator.now()))
 
     return let_go

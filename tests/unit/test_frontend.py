@@ -47,12 +47,6 @@ def test_a_cell_can_be_copied_with_every_option_of_every_provider() -> None:
     assert set(re.findall(r"'([^']+)'", words)) == known
 
 
-def test_a_key_can_be_set_for_every_provider() -> None:
-    source = (FRONTEND / "src" / "cell" / "keyCell.ts").read_text()
-    (words,) = re.findall(r"PROVIDERS: readonly string\[\] = \[(.*?)\]", source, re.DOTALL)
-    assert re.findall(r"'([^']+)'", words) == [each.name for each in catalogue.providers()]
-
-
 def test_both_sides_know_the_same_kinds_of_clips() -> None:
     sources = FRONTEND / "src" / "output"
     sanitize, links = ((sources / name).read_text() for name in ("sanitize.ts", "links.ts"))

@@ -87,6 +87,11 @@ def test_the_help_names_every_option() -> None:
         assert option.help in text
 
 
+def test_an_option_with_many_choices_names_what_it_takes() -> None:
+    # Not "--provider", followed by a sentence without a subject.
+    assert all(each.metavar for each in CELL_OPTIONS if len(each.usage) > 34)
+
+
 def test_what_belongs_to_no_option_is_kept_apart() -> None:
     assert parse_line(["a", "--wait", "b"], CELL_OPTIONS) == OptionLine({"wait": True}, ("a", "b"))
 

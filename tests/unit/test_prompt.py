@@ -134,6 +134,12 @@ def test_what_f_strings_can_and_this_cannot_is_said_so_that_it_works(
     assert fill(better, names) == filled
 
 
+def test_the_placeholder_of_a_new_cell_is_to_be_replaced() -> None:
+    with pytest.raises(PromptError, match="is not a variable") as raised:
+        fill("{describe the clip in a sentence or two}", {"clip": 1})
+    assert str(raised.value.todo).startswith("Replace it, braces included, with your text.")
+
+
 def test_an_option_value_gets_the_same_advice() -> None:
     for work in (fill, value_of):
         with pytest.raises(PromptError, match=r"Write \{row\[style\]\}, without quotes"):
@@ -144,7 +150,7 @@ def test_an_option_value_gets_the_same_advice() -> None:
 def test_braces_that_are_no_expression_are_to_be_doubled(text: str) -> None:
     with pytest.raises(PromptError) as caught:
         fill(text, HABITS)
-    assert caught.value.todo == "For a literal brace, write it twice: {{ and }}."
+    assert str(caught.value.todo).endswith("For a literal brace, write it twice: {{ and }}.")
 
 
 def test_the_attribute_that_was_meant_is_named() -> None:

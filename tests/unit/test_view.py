@@ -376,6 +376,11 @@ def test_what_showing_again_saved() -> None:
     assert shown(shown_row(State.COMPLETED)).saved == ""
 
 
+def test_another_take_of_the_demo_is_free() -> None:
+    found = shown(shown_row(State.COMPLETED, provider="demo"), 86400, saved=True)
+    assert found.saved.endswith("Add --new for another take (free).")
+
+
 @pytest.mark.parametrize(
     ("clip", "options", "said"),
     [

@@ -50,8 +50,23 @@ export function insertBelow(
 }
 
 /** Insert the template below the active cell, with its prompt selected. */
-export async function insertTemplate(panel: NotebookPanel): Promise<void> {
-  const cell = insertBelow(panel, TEMPLATE, null);
+export function insertTemplate(panel: NotebookPanel): Promise<void> {
+  return insertToEdit(panel, TEMPLATE, PROMPT.length);
+}
+
+/**
+ * Insert a cell below the active one, to go on writing it.
+ *
+ * @param panel - The notebook.
+ * @param text - The cell's source.
+ * @param selected - How many characters are selected at the end.
+ */
+export async function insertToEdit(
+  panel: NotebookPanel,
+  text: string,
+  selected = 0
+): Promise<void> {
+  const cell = insertBelow(panel, text, null);
   if (!cell) {
     return;
   }
@@ -66,8 +81,11 @@ export async function insertTemplate(panel: NotebookPanel): Promise<void> {
     }
     await new Promise(done => requestAnimationFrame(done));
   }
+  const lines = text.split('\n');
+  const line = lines.length - 1;
+  const column = lines[line].length;
   cell.editor?.setSelection({
-    start: { line: 1, column: 0 },
-    end: { line: 1, column: PROMPT.length }
+    start: { line, column: column - selected },
+    end: { line, column }
   });
 }

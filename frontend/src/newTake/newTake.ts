@@ -5,6 +5,7 @@ import { CodeCell } from '@jupyterlab/cells';
 import type { IAskContext } from '../ask/askKernel';
 import { askKernel, paragraphs, whyNotAsked } from '../ask/askKernel';
 import type { IWaitTexts } from '../ask/waiting';
+import { keepHeight } from '../cell/keepHeight';
 import type { PriceAnswer } from '../sync/protocol';
 import type { RunRecord } from '../sync/records';
 import { confirmationText } from './confirmation';
@@ -75,6 +76,7 @@ export async function newTake(
     );
     return;
   }
+  keepHeight(cell, panel.sessionContext);
   await CodeCell.execute(cell, panel.sessionContext, {
     hailuo_new: quote.token
   });

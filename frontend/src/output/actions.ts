@@ -18,6 +18,10 @@ import { isHailuoCell } from './cellState';
 import { cellOf } from './cellWatch';
 import { hasClip } from './missingClip';
 
+/** The buttons that the palette's commands press. */
+export const NEW_TAKE_CLASS = 'hailuo-new-take';
+export const COMPARE_CLASS = 'hailuo-compare-takes';
+
 /** The file browser's command, which Notebook 7 lacks. */
 export const REVEAL_COMMAND = 'filebrowser:go-to-path';
 
@@ -71,7 +75,11 @@ export function createToolbar(
     );
   }
   if (compare) {
-    second.push(createButton('Compare', pressed => runOnce(pressed, compare)));
+    const button = createButton('Compare', pressed =>
+      runOnce(pressed, compare)
+    );
+    button.classList.add(COMPARE_CLASS);
+    second.push(button);
   }
   if (trusted && clip !== null) {
     second.push(createButton('Download', () => download(clip, place)));
@@ -101,7 +109,7 @@ function takeButton(
   const button = createButton('', pressed =>
     runOnce(pressed, () => newTake(record, place))
   );
-  button.classList.add('hailuo-primary');
+  button.classList.add('hailuo-primary', NEW_TAKE_CLASS);
   const price = bareAmount(estimateText(record));
   const amount = price === 'free' ? ' (free)' : ` ${price}`;
   button.append(

@@ -116,14 +116,6 @@ export async function tagRuns(
   return { tag, ids };
 }
 
-/** Return the ids of the runs that are ticked in a cell's table. */
-export function tickedRuns(cell: HTMLElement): string[] {
-  const rows = cell.querySelectorAll<HTMLElement>(
-    '.hailuo-table tr[data-run]:has(.hailuo-table-tick > :checked)'
-  );
-  return Array.from(rows, row => row.dataset.run ?? '');
-}
-
 /** Return the id of the cell that an element is in, or null. */
 export function cellIdOf(
   panel: NotebookPanel,

@@ -67,7 +67,7 @@ class _Cell:
             padding="2px 0 2px 12px",
             margin="4px 0",
             min_width="0",
-            max_width=f"{view.player_width + 440}px",
+            max_width=f"{view.player_width + 490}px",
             flex_flow="row wrap",
             grid_gap="6px 16px",
         )

@@ -314,7 +314,7 @@ class RunStatus:
     @property
     def saved(self) -> str:
         """The line shown when an existing clip is reused."""
-        price = self._provider.price(self._record.request.options).text
+        price = self._provider.price(self._record.request.options).text.removesuffix(" (demo)")
         shown = formatting.clock_time(self.began, self._now, self._tz)
         return f"Existing clip from {shown}, no charge. Add --new for another take ({price})."
 

@@ -26,6 +26,8 @@ class ForkingProvisioner(LocalProvisioner):
         self.process = PythonProcess(
             cmd,
             stdin=subprocess.DEVNULL,
+            stdout=kwargs.get("stdout"),
+            stderr=kwargs.get("stderr"),
             cwd=kwargs.get("cwd"),
             env=environment,
             start_new_session=True,
