@@ -242,12 +242,12 @@ def _usage(action: argparse.Action) -> str:
 def settings() -> str:
     """Return every setting, its default, and the variable that sets it."""
     return table(
-        ("Setting", "Default", "Meaning", "Variable"),
+        ("Setting", "Meaning", "Default", "Variable"),
         (
             (
                 f"`Hailuo.{name}`",
-                f"`{_default(name, trait.default_value)}`",
                 trait.help,
+                f"`{_default(name, trait.default_value)}`",
                 f"`{ENVIRONMENT[name]}`" if name in ENVIRONMENT else "",
             )
             for name, trait in sorted(Hailuo.class_own_traits(config=True).items())

@@ -13,7 +13,7 @@
     ├── NotBought               an earlier run blocks the purchase; nothing was sent
     ├── BudgetExceeded          a budget would be exceeded; nothing was sent
     ├── NotConfirmed            a sweep this large needs confirmation; nothing was sent
-    ├── NotSent                 the run waits for the person
+    ├── NotSent                 the run waits for you
     ├── OwnerStopped            the run belongs to a process that is stopped but has not ended
     ├── ProviderError           the provider refused, or its answer was not understood
     │   ├── KeyRefused
@@ -170,7 +170,7 @@ class NotConfirmed(HailuoError):
 
 
 class NotSent(HailuoError):
-    """The run was never sent and waits for the person."""
+    """The run was never sent; you decide whether to send it."""
 
     code = "not_sent"
 

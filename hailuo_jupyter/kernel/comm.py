@@ -28,6 +28,7 @@ from hailuo_jupyter.kernel.comm_messages import (
     CAN,
     TARGET,
     Act,
+    ActOnSweep,
     AskPrice,
     Hello,
     PageMessage,
@@ -81,9 +82,9 @@ class Quotes(Protocol):
 
 
 class Actions(Protocol):
-    """Does something with a run: `run_actions.act`, in a layer above this one."""
+    """Does something with a run or a sweep: `run_actions` and `sweep_actions`, in a layer above this one."""
 
-    def __call__(self, message: Act) -> dict[str, Any]:
+    def __call__(self, message: Act | ActOnSweep) -> dict[str, Any]:
         """Return the answer to a front end's request."""
 
 
@@ -225,7 +226,7 @@ class SyncComm:
             self._refuse(client, message, _UNREADABLE)
         elif isinstance(message, AskPrice):
             self._answer(client, message, lambda: self._quote(client, message))
-        elif isinstance(message, Act):
+        elif isinstance(message, Act | ActOnSweep):
             self._answer(client, message, lambda: self._act(client, message))
         else:
             self._answer(client, message, lambda: self._rate(client, message))
@@ -256,7 +257,9 @@ class SyncComm:
             case AskPrice(ask=ask) | UnreadableRequest(op="price", ask=ask):
                 content: dict[str, Any] = {"token": "", "count": 0}
                 self._send("price", client=client, ask=ask, problem=problem, **content)
-            case Act(ask=ask) | UnreadableRequest(op="act", ask=ask):
+            case (
+                Act(ask=ask) | ActOnSweep(ask=ask) | UnreadableRequest(op="act" | "sweep", ask=ask)
+            ):
                 content = {"text": [], "bundles": []}
                 self._send("acted", client=client, ask=ask, problem=problem, **content)
             case Rate() | UnreadableRequest():
@@ -350,8 +353,8 @@ class SyncComm:
                 found = quote(message.source, record, self._ip)
         self._send("price", client=client, ask=message.ask, **found)
 
-    def _act(self, client: str, message: Act) -> None:
-        """Perform an action on a run, or describe it; every view of the run receives its new record."""
+    def _act(self, client: str, message: Act | ActOnSweep) -> None:
+        """Perform or describe an action; every view of a changed run receives its new record."""
         notebook, act = self._notebooks.get(client), _state().act
         if notebook is None:
             self._refuse(client, message, _NO_HELLO)
@@ -410,12 +413,12 @@ def quotes_by(quote: Quotes) -> None:
 
 
 def actions_by(act: Actions) -> None:
-    """Act on runs for pages from now on, since magics were registered.
+    """Act on runs and sweeps for pages from now on, since magics were registered.
 
     Parameters
     ----------
     act
-        Does something with a run.
+        Does something with a run or a sweep.
     """
     _state().act = act
 

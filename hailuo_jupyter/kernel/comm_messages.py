@@ -21,13 +21,17 @@ PROTOCOL = 1
 #: What a page can have done with a run.
 ACTIONS = ("delete", "watch", "copy", "cancel", "tag")
 
+#: What a page can have done with a sweep.
+SWEEP_ACTIONS = ("watch", "stop", "resume")
+
 #: Operations of this kernel beyond the protocol's first ones.
-CAN = ("rate", "price", "act", "tag")
+CAN = ("rate", "price", "act", "tag", "sweep")
 
 #: What a page says that can read references to records in its notebook's metadata (`record.reference`).
 REFERENCES = "references"
 
 _RUN_ID = re.compile(PATTERN)
+_SWEEP_ID = re.compile(r"sweep-[0-9a-z]{8}")
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,39}")
 
 _MOST_STARS = 5
@@ -162,13 +166,36 @@ class UnreadableRequest:
     Parameters
     ----------
     op
-        Its operation: ``price``, ``act`` or ``rate``.
+        Its operation: ``price``, ``act``, ``sweep`` or ``rate``.
     ask
         The number of the request; None for a rating, which has none.
     """
 
     op: str
     ask: int | None
+
+
+@dataclass(frozen=True)
+class ActOnSweep:
+    """A request to do something with a sweep.
+
+    Parameters
+    ----------
+    ask
+        The number of the request.
+    sweep
+        The sweep's id.
+    action
+        One of `SWEEP_ACTIONS`.
+    confirmed, about
+        See `Act`.
+    """
+
+    ask: int
+    sweep: str
+    action: str
+    confirmed: bool
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,7 +211,7 @@ def message(op: str, **content: Any) -> dict[str, Any]:
 
 
 #: What a front end can send.
-PageMessage = Hello | Rate | AskPrice | Act | UnreadableRequest | UnknownMessage
+PageMessage = Hello | Rate | AskPrice | Act | ActOnSweep | UnreadableRequest | UnknownMessage
 
 
 def read(data: Any) -> PageMessage | None:
@@ -221,6 +248,8 @@ def read(data: Any) -> PageMessage | None:
         return _ask_price(data) or _unreadable(data)
     if data.get("op") == "act":
         return _act(data) or _unreadable(data)
+    if data.get("op") == "sweep":
+        return _act_on_sweep(data) or _unreadable(data)
     if data.get("op") == "rate":
         return _rate(data) or UnreadableRequest("rate", None)
     return None
@@ -250,6 +279,16 @@ def _act(data: Mapping[Any, Any]) -> Act | None:
         tag for each in _list(data.get("tags"))[:_MOST_TAGS] if (tag := _text(each, _LONGEST_TAG))
     )
     return Act(ask, run_id, shown, action, data.get("confirmed") is True, about, tags)
+
+
+def _act_on_sweep(data: Mapping[Any, Any]) -> ActOnSweep | None:
+    ask, sweep, action = data.get("ask"), data.get("sweep"), data.get("action")
+    if not isinstance(ask, int) or not isinstance(sweep, str) or not isinstance(action, str):
+        return None
+    if not _is_number(ask) or not _SWEEP_ID.fullmatch(sweep) or action not in SWEEP_ACTIONS:
+        return None
+    about = _text(data.get("about"), _LONGEST_SUBJECT)
+    return ActOnSweep(ask, sweep, action, data.get("confirmed") is True, about)
 
 
 def _rate(data: Mapping[Any, Any]) -> Rate | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hailuo_jupyter.errors import NOTHING_SENT, NotConfirmed
 from hailuo_jupyter.kernel import context
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: In the metadata of an execute request: the token of the quote that the person has agreed to.
 _CONSENT = "hailuo_new"
+
+Kind = TypeVar("Kind")
 
 #: Maximum quotes that wait for consent; older ones have to be requested again.
 _MOST_OPEN = 32
@@ -75,16 +77,21 @@ class _Offers(SessionState):
     """The quotes that pages show now, by their tokens."""
 
     def __init__(self) -> None:
-        self.open: dict[str, Quote] = {}
+        self.open: dict[str, object] = {}
 
 
 def agreed_quote(ip: Any) -> Quote | None:
     """Return the quote that the running cell was run for, or None. A quote is valid once."""
-    offers = session.state(_Offers).open
-    return offers.pop(str(context.parent(ip).get("metadata", {}).get(_CONSENT)), None)
+    return redeem(str(context.parent(ip).get("metadata", {}).get(_CONSENT)), Quote)
 
 
-def offer(quote: Quote) -> str:
+def redeem(token: str, kind: type[Kind]) -> Kind | None:
+    """Return the quote of a kind that a token stands for, or None. A quote is valid once."""
+    found = session.state(_Offers).open.pop(token, None)
+    return found if isinstance(found, kind) else None
+
+
+def offer(quote: object) -> str:
     """Store a quote, and return the token that stands for consent to it."""
     token = secrets.token_hex(16)
     offers = session.state(_Offers).open

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hailuo_jupyter.kernel import context
 from hailuo_jupyter.kernel.cell_source import with_body
 from hailuo_jupyter.kernel.comm import actions_by, follow, open_comm, quotes_by
+from hailuo_jupyter.kernel.comm_messages import Act, ActOnSweep
 from hailuo_jupyter.kernel.configuration import configure, let_pass, raise_refusals
 from hailuo_jupyter.kernel.magics import HailuoMagics
 from hailuo_jupyter.kernel.new_take import quote
@@ -48,7 +49,7 @@ def load(ip: Any) -> None:
     _accept_empty_cells(ip)
     _complete(ip)
     quotes_by(quote)
-    actions_by(act)
+    actions_by(_act)
     open_comm(ip, _rendered)
     logs = settings.existing_run_logs()
     page = _page(ip) if logs else None
@@ -57,6 +58,14 @@ def load(ip: Any) -> None:
         threading.Thread(
             target=_continue_runs, args=(page,), name="hailuo-resume", daemon=True
         ).start()
+
+
+def _act(message: Act | ActOnSweep) -> dict[str, Any]:
+    if isinstance(message, ActOnSweep):
+        from hailuo_jupyter.kernel import sweep_actions  # with it, all of a sweep is imported
+
+        return sweep_actions.act(message)
+    return act(message)
 
 
 def unload(ip: Any) -> None:

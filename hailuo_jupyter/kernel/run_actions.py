@@ -5,12 +5,11 @@ Where the user has to agree, the action is first described, with what it costs, 
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hailuo_jupyter.errors import INTERNAL_ERROR, HailuoError
+from hailuo_jupyter.kernel.action_answer import Answer, answered
 from hailuo_jupyter.states import AT_PROVIDER, RESUMABLE, UNSENT, State
 
 if TYPE_CHECKING:
@@ -19,30 +18,6 @@ if TYPE_CHECKING:
     from hailuo_jupyter.kernel.comm_messages import Act
     from hailuo_jupyter.record import ClipRecord, Record
     from hailuo_jupyter.runlog import Row
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer to a page.
-
-    Parameters
-    ----------
-    text
-        Sentences: what would be done or, if the action was confirmed, what was done.
-    bundles
-        The present content of outputs that have changed, although the run's record has not.
-    problem
-        Why nothing was done; empty if it was.
-    about
-        What the text is about. A confirmation counts for this only.
-    """
-
-    text: tuple[str, ...] = ()
-    bundles: tuple[dict[str, Any], ...] = ()
-    problem: str = ""
-    about: str = ""
 
 
 def act(message: Act) -> dict[str, Any]:
@@ -59,21 +34,8 @@ def act(message: Act) -> dict[str, Any]:
         ``problem``, ``text``, ``bundles`` and ``about``, as `comm_messages.schema.json` defines them.
     """
     from hailuo_jupyter.engine import process
-    from hailuo_jupyter.formatting import escape_control
 
-    try:
-        answer = _ACTIONS[message.action](process.get_engine(), message)
-    except (HailuoError, ValueError) as error:  # ValueError: a newer version's record
-        answer = Answer(problem=str(error))
-    except Exception:
-        logger.exception("an action on a run failed")
-        answer = Answer(problem=INTERNAL_ERROR)
-    return {
-        "problem": escape_control(answer.problem),
-        "text": [escape_control(each) for each in answer.text],
-        "bundles": list(answer.bundles),
-        "about": answer.about,
-    }
+    return answered(lambda: _ACTIONS[message.action](process.get_engine(), message))
 
 
 def _delete(engine: Engine, message: Act) -> Answer:

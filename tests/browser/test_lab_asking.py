@@ -94,6 +94,30 @@ def test_a_rating_by_keyboard(lab: Lab, stars: Locator) -> None:
     assert lab.js("return panel.content.mode;") == "command"
 
 
+def test_the_rating_0_is_shown_only_to_who_rates(lab: Lab, stars: Locator) -> None:
+    zero, first = stars.get_by_text("0", exact=True), stars.get_by_role("radio").first
+
+    def take_back() -> None:
+        first.focus()
+        lab.page.keyboard.press("Delete")
+        lab.until(lambda: rated(lab, None), "there is no rating")
+
+    def leave() -> None:
+        lab.page.mouse.move(5, 5)
+        lab.page.evaluate("document.activeElement.blur()")
+
+    take_back()
+    leave()
+    expect(zero).to_be_hidden()
+    stars.hover()
+    expect(zero).to_be_visible()
+    first.click()
+    leave()
+    lab.until(lambda: rated(lab, 0), "the rating is kept")
+    expect(zero).to_be_visible()
+    take_back()
+
+
 def test_a_rating_is_taken_back(lab: Lab, stars: Locator) -> None:
     third = stars.get_by_role("radio", name="3 stars")
     third.click()

@@ -171,6 +171,55 @@ def test_a_restart_leaves_the_rest_to_the_person(front: FrontEnd, sim: Simulator
     assert wrong.error["ename"] == "RunNotFound"
 
 
+def ask(front: FrontEnd, sweep: str, action: str, **more: Any) -> dict[str, Any]:
+    """Have a page ask for something to be done with a sweep; gives the answer."""
+    front.sync.clear()
+    front.say("sweep", **{"ask": 5, "sweep": sweep, "action": action, "confirmed": False, **more})
+    front.until(lambda: any(each["op"] == "acted" for each in front.sync))
+    return next(each for each in front.sync if each["op"] == "acted")
+
+
+def test_a_page_buys_what_was_agreed_to_once_and_nothing_that_may_be_bought(
+    front: FrontEnd, sim: Simulator
+) -> None:
+    sim.fault("lost-answer", "submit", prompt="A swan, s0")
+    sim.fault("seconds", prompt="A swan, s1", count=1, seconds=15000)
+    front.run(ONE_BY_ONE)
+    front.say("hello", id="nb", root="/", path="", known={}, shown=[])
+    front.until(lambda: any(each["op"] == "welcome" for each in front.sync))
+    cell = front.run("%%hailuo --provider demo --yes --sweep style=s0,s1,s2,s3\nA swan, {style}.")
+    front.until(lambda: submits(sim, "A swan, s1") == 1)
+    (sweep,) = set(re.findall(r"sweep-\w{8}", str(sheet(cell)[MIME])))
+    stopped = ask(front, sweep, "stop")
+    assert (stopped["problem"], stopped["text"][0][:8]) == ("", "Stopped.")
+    assert "2 not sent" in stopped["text"][0]
+    assert "already submitted: paid for, will be downloaded" in stopped["text"][0]
+    assert "sending" not in stopped["bundles"][0][MIME]["sweep"]
+    assert stopped["bundles"][0][MIME]["sweep"]["price"] == "free (demo)"
+
+    planned = ask(front, sweep, "resume")
+    assert planned["text"][0] == "2 clips for free (demo)"
+    assert planned["about"]
+    assert ask(front, sweep, "watch", confirmed=True)["problem"] == ""
+    refused = ask(front, sweep, "resume", confirmed=True, about="0" * 32)
+    assert "Nothing was sent" in refused["problem"]
+    # Something else is missing by now than what was agreed to.
+    assert front.run("%%hailuo --provider demo\nA swan, s2.", "cell-7").error is None
+    front.until(lambda: submits(sim, "A swan, s2") == 1)
+    changed = ask(front, sweep, "resume", confirmed=True, about=planned["about"])
+    assert "What is missing has changed" in changed["problem"]
+
+    planned = ask(front, sweep, "resume")
+    assert planned["text"][0] == "1 clip for free (demo)"
+    agreed = {"confirmed": True, "about": planned["about"]}
+    assert ask(front, sweep, "resume", **agreed)["problem"] == ""
+    assert ask(front, sweep, "resume", **agreed)["problem"] != ""  # agreed to once
+    sim.advance(15000)  # there is room for the next one
+    front.until(lambda: submits(sim, "A swan, s3") == 1)
+    assert [submits(sim, f"A swan, s{at}") for at in range(4)] == [1, 1, 1, 1]
+    assert ask(front, "sweep-zzzzzzzz", "resume")["problem"].startswith("No sweep")
+
+
 def test_headless_it_refuses_without_yes_and_goes_on_past_a_failure(
     execute: Any, simulator: Simulator, env: dict[str, str]
 ) -> None:

@@ -20,6 +20,7 @@ from hailuo_jupyter.kernel.comm_messages import (
     PROTOCOL,
     TARGET,
     Act,
+    ActOnSweep,
     AskPrice,
     Hello,
     Rate,
@@ -168,6 +169,14 @@ def test_an_action_counts_as_confirmed_only_if_it_says_so() -> None:
     assert read({**whole, "about": "copy"}) == Act(3, R1, (R1,), "delete", True, "copy")
     for doubt in (False, None, 1, "true"):
         assert read({**asked, "confirmed": doubt}) == Act(3, R1, (), "delete", confirmed=False)
+
+
+def test_a_sweep_is_agreed_to_only_if_the_message_says_so() -> None:
+    asked = {**HELLO, "op": "sweep", "ask": 3, "sweep": "sweep-7f3kq9ab", "action": "resume"}
+    for doubt in (False, None, 1, "true"):
+        assert read({**asked, "confirmed": doubt}) == ActOnSweep(
+            3, "sweep-7f3kq9ab", "resume", confirmed=False
+        )
 
 
 @pytest.mark.parametrize("rating", [0, 5, None])
@@ -335,6 +344,8 @@ def test_of_a_valid_hello_nothing_is_lost(content: dict[str, Any]) -> None:
         ("act", {"ask": -1, "run_id": R1, "action": "delete", "confirmed": True}),
         ("act", {"ask": 1, "run_id": "../r1", "action": "delete", "confirmed": True}),
         ("act", {"ask": 1, "run_id": R1, "action": "burn", "confirmed": True}),
+        ("sweep", {"ask": 1, "sweep": "sweep-7", "action": "resume", "confirmed": True}),
+        ("sweep", {"ask": 1, "sweep": "sweep-7f3kq9ab", "action": "buy", "confirmed": True}),
         ("later", {}),
     ],
 )

@@ -1,7 +1,7 @@
-/** Requests to the kernel to do something with a run. */
+/** Requests to the kernel to do something with a run or a sweep. */
 
 import { Questions } from '../ask/questions';
-import type { ActionName } from '../sync/messages';
+import type { ActionName, SweepActionName } from '../sync/messages';
 import type { ActedAnswer } from '../sync/protocol';
 
 /** What to do with which run. */
@@ -18,8 +18,20 @@ export interface IActionQuestion {
   readonly tags?: readonly string[];
 }
 
+/** What to do with which sweep. */
+export interface ISweepQuestion {
+  readonly sweep: string;
+  readonly action: SweepActionName;
+  /** See `IActionQuestion`. */
+  readonly confirmed: boolean;
+  readonly about?: string;
+}
+
 /** One notebook's open requests. */
-export class RunActions extends Questions<IActionQuestion, ActedAnswer> {
+export class RunActions extends Questions<
+  IActionQuestion | ISweepQuestion,
+  ActedAnswer
+> {
   constructor() {
     super(actRefusal);
   }

@@ -1,10 +1,10 @@
-/** What the user reads when the kernel is to do something with a run. */
+/** What the user reads when the kernel is to do something with a run or a sweep. */
 
 import type { IWaitTexts } from '../ask/waiting';
-import type { ActionName } from '../sync/messages';
+import type { ActionName, SweepActionName } from '../sync/messages';
 
 /** The texts of an action. */
-interface IActionTexts {
+export interface IActionTexts {
   readonly title: string;
   /** The buttons that agree and refuse; null if there is nothing to agree to. */
   readonly consent: { readonly label: string; readonly keep: string } | null;
@@ -40,14 +40,35 @@ export const TEXTS: Readonly<Record<ActionName, IActionTexts>> = {
   }
 };
 
+/** The kernel says what resuming costs; the button that agrees repeats it. */
+export const SWEEP_TEXTS: Readonly<Record<SweepActionName, IActionTexts>> = {
+  resume: {
+    title: 'Resume this sweep',
+    consent: { label: 'Generate', keep: 'Cancel' },
+    failed: "Can't resume the sweep"
+  },
+  stop: {
+    title: 'Stop this sweep',
+    consent: null,
+    failed: "Can't stop the sweep"
+  },
+  watch: {
+    title: 'Resume tracking',
+    consent: null,
+    failed: "Can't resume tracking"
+  }
+};
+
 /**
  * Return what the user reads while the kernel is busy.
  *
- * @param action - What it is asked for.
+ * @param texts - Of what it is asked for.
  * @param confirmed - Whether it is to do so. If not, it only says what would be done.
  */
-export function waitTexts(action: ActionName, confirmed: boolean): IWaitTexts {
-  const { title } = TEXTS[action];
+export function waitTexts(
+  { title }: IActionTexts,
+  confirmed: boolean
+): IWaitTexts {
   return confirmed
     ? {
         title,

@@ -3,7 +3,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
-import type { RunActions } from './runActions';
+import type { IActionQuestion, ISweepQuestion, RunActions } from './runActions';
 
 /** Runs that go on, at the provider or between it and the disk. */
 const PENDING = new Set([
@@ -57,16 +57,23 @@ export class Tracking implements IDisposable {
 
   /** Have the kernel keep an output current, if it is connected and was not asked yet. */
   watch(output: readonly string[]): void {
-    const key = output.join();
+    this._ask(output.join(), {
+      ...{ run: output[0], output },
+      ...{ action: 'watch', confirmed: true }
+    });
+  }
+
+  /** Have the kernel keep a sweep's contact sheet current, as `watch`. Nothing is sent. */
+  watchSweep(sweep: string): void {
+    this._ask(sweep, { sweep, action: 'watch', confirmed: true });
+  }
+
+  private _ask(key: string, question: IActionQuestion | ISweepQuestion): void {
     if (!this._actions.isConnected || this._asked.has(key)) {
       return;
     }
     this._asked.add(key);
     const asked = this._asked;
-    const question = {
-      ...{ run: output[0], output },
-      ...{ action: 'watch' as const, confirmed: true }
-    };
     void this._actions.ask(question).answer.then(answer => {
       // The connection may be another one by now.
       if (answer?.problem === '' && asked === this._asked) {

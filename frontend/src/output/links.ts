@@ -33,16 +33,31 @@ export function clipLink(html: string, record: RunRecord): string | null {
     );
     if (isWholeName && kind !== null && html.endsWith(' href="', begin)) {
       const link = html.slice(begin, at + before.length + kind[0].length);
-      const found = link.replace(
-        /&(?:amp|#34|#39|lt|gt);/g,
-        entity => ENTITIES[entity]
-      );
+      const found = unescape(link);
       if (isClipOrRecord(found)) {
         return found;
       }
     }
   }
   return null;
+}
+
+/**
+ * Return the address of a run's player as written in the file, or null: a contact sheet has no link.
+ *
+ * @param html - The output's HTML.
+ * @param id - The run's id.
+ */
+export function playerSource(html: string, id: string): string | null {
+  const at = html.indexOf(`title="Clip of run ${id}"`);
+  const tag = at < 0 ? '' : html.slice(html.lastIndexOf('<', at), at);
+  const source = /^<video\b.* src="([^"]*)"/s.exec(tag)?.[1];
+  const found = source === undefined ? null : unescape(source);
+  return found !== null && isClipOrRecord(found) ? found : null;
+}
+
+function unescape(text: string): string {
+  return text.replace(/&(?:amp|#34|#39|lt|gt);/g, entity => ENTITIES[entity]);
 }
 
 /** Return the name of a run's clip without the suffix as a link has it: its record's own, if that is a name. */

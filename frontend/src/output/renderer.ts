@@ -27,13 +27,13 @@ import { createCancelButton } from './actions';
 import { isEdited, showsPrompt } from './cellState';
 import { CellWatch, cellOf } from './cellWatch';
 import { clipFolders } from './clips';
-import type { IComparedTake } from './compareTakes';
 import { compareTakes } from './compareTakes';
 import { KernelModels } from './kernelModels';
 import { clipLink, posterUri } from './links';
 import type { ICardHost } from './liveCard';
 import { LiveCard, widgetModelId } from './liveCard';
 import type { Posters } from './posters';
+import { readSheet } from './sheet';
 import type { IStaticContent } from './staticView';
 import { StaticView } from './staticView';
 import { takeHtml, takeLink, takesOf } from './takes';
@@ -156,7 +156,10 @@ export class RunRenderer
     if (before?.run_id !== records[0]?.run_id) {
       this._take = null; // otherwise the take that one looks at stays
     }
-    this._content = { html, records, alone, many, trusted, untracked };
+    const sheet = readSheet(model.data);
+    this._content = {
+      ...{ html, records, alone, many, trusted, untracked, sheet }
+    };
     this._showContent();
     if (this._inPanel) {
       this._staticView.renderNow(); // it replaces a card that is in view
@@ -174,6 +177,7 @@ export class RunRenderer
     }
     const untracked = this._untracked();
     this._untrackedRuns = untracked.size;
+    this._watchSheet();
     const content = { ...this._content, untracked };
     const [shown] = content.records;
     const cell = this._watch?.cell.model.id;
@@ -210,7 +214,10 @@ export class RunRenderer
         this._compareWithCell();
         this._announcement.textContent = `Take ${to + 1} of ${takes.length}`;
       },
-      compare: comparable ? () => this._compareTakes(takes, links) : null
+      compare: comparable
+        ? () =>
+            compareTakes(takes, links, this._panel.content.rendermime.resolver)
+        : null
     };
     const poster = this._posters.get(chosen.run_id);
     this._staticView.show({
@@ -242,23 +249,6 @@ export class RunRenderer
     ).filter(link => link !== null);
     const [folder] = clipFolders(links);
     return `${folder}clip`;
-  }
-
-  private async _compareTakes(
-    takes: readonly RunRecord[],
-    links: readonly (string | null)[]
-  ): Promise<void> {
-    const { resolver } = this._panel.content.rendermime;
-    const found: IComparedTake[] = [];
-    for (const [at, record] of takes.entries()) {
-      const link = links[at];
-      const path = link !== null && (await resolver?.resolveUrl(link));
-      const url = path && (await resolver?.getDownloadUrl(path));
-      if (url) {
-        found.push({ record, number: at + 1, url });
-      }
-    }
-    await compareTakes(found);
   }
 
   /** Do not repeat the cell's own prompt, and say when the cell was edited since. */
@@ -303,6 +293,16 @@ export class RunRenderer
     return found;
   }
 
+  /** Have a kernel that did not make a contact sheet keep it current, as long as more is to come. */
+  private _watchSheet(): void {
+    const { sheet, trusted, records } = this._content ?? {};
+    const goesOn =
+      sheet?.sending || records?.some(each => isPending(each.state));
+    if (sheet && trusted && goesOn) {
+      this._tracking.watchSweep(sheet.id);
+    }
+  }
+
   private _onModels(): void {
     this._renderCard();
     this._onTracking();
@@ -310,6 +310,7 @@ export class RunRenderer
 
   /** Models come and go often, and the notebook's metadata is copied whenever it is read. */
   private _onTracking(): void {
+    this._watchSheet();
     if (this._untracked().size !== this._untrackedRuns) {
       this._showContent();
     }

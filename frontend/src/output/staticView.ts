@@ -12,12 +12,14 @@ import { asObject, isSettled } from '../sync/records';
 import { HOW_TO_TRUST } from '../trust';
 import type { IActionContext } from './actions';
 import { createToolbar } from './actions';
-import { HoverPlay } from './hoverPlay';
 import { clipLink } from './links';
 import { hasClip, noteIfMissing, offerCopy } from './missingClip';
 import { CardPlayer } from './player';
 import { enqueueRender } from './renderQueue';
 import { sanitize } from './sanitize';
+import type { ISheet } from './sheet';
+import { SheetPlayer } from './sheetPlayer';
+import { SheetTools } from './sheetTools';
 import { suppressShortcuts } from './shortcuts';
 import { SyncPlayer } from './syncPlayer';
 import type { ITakeSwitch } from './takeSwitch';
@@ -36,6 +38,8 @@ export interface IStaticContent {
   readonly many: boolean;
   /** Whether the output is trusted; if not, it is view-only. */
   readonly trusted: boolean;
+  /** The sweep whose contact sheet it is, or null. */
+  readonly sheet: ISheet | null;
   /** The runs that no kernel tracks, and when each was last seen, in milliseconds since 1970. */
   readonly untracked: ReadonlyMap<string, number | null>;
   /** The takes of the cell, if the output shows one of several. */
@@ -67,6 +71,7 @@ export class StaticView implements IDisposable {
     this._stars.forEach(each => each.dispose());
     this._players.forEach(each => each.dispose());
     this._player?.dispose();
+    this._tools?.dispose();
   }
 
   /** Set the content. */
@@ -76,7 +81,9 @@ export class StaticView implements IDisposable {
       content.trusted === this._content.trusted &&
       isSame(content.untracked, this._content.untracked) &&
       content.takes?.count === this._content.takes?.count &&
-      content.takes?.at === this._content.takes?.at
+      content.takes?.at === this._content.takes?.at &&
+      content.sheet?.sending === this._content.sheet?.sending &&
+      content.sheet?.price === this._content.sheet?.price
     ) {
       return; // a clip that plays goes on playing
     }
@@ -124,12 +131,15 @@ export class StaticView implements IDisposable {
     this._addActions(view.node, content);
     const before = this._renderer;
     this._renderer = view;
+    const playedAll =
+      this._player instanceof SheetPlayer && this._player.playsAll;
     this._player?.dispose();
     const resume = before && carryOver(before.node, view.node);
     this._addPlayers(view.node, content);
     this._player = content.many
       ? createPlayer(view.node, content.records)
       : null;
+    this._addTools(view.node, content, playedAll);
     this._host.insertWidget(0, view);
     this._host.removeClass('hailuo-mod-waiting');
     before?.dispose();
@@ -220,6 +230,26 @@ export class StaticView implements IDisposable {
     }
   }
 
+  /** Add a contact sheet's tools; a plan that was not sent has none. */
+  private _addTools(
+    node: HTMLElement,
+    { html, records, sheet, trusted }: IStaticContent,
+    playedAll: boolean
+  ): void {
+    this._tools?.dispose();
+    const player = this._player;
+    this._tools =
+      sheet && trusted && player instanceof SheetPlayer
+        ? new SheetTools(
+            { ...{ sheet, html, records, node, player }, ticked: this._ticked },
+            this._context
+          )
+        : null;
+    if (playedAll && player instanceof SheetPlayer) {
+      player.play();
+    }
+  }
+
   /** Have the clips of trusted cards play on hover. */
   private _addPlayers(
     node: HTMLElement,
@@ -259,6 +289,9 @@ export class StaticView implements IDisposable {
   private readonly _stars: Stars[] = [];
   private readonly _players: CardPlayer[] = [];
   private _player: IDisposable | null = null;
+  private _tools: SheetTools | null = null;
+  /** The runs that are ticked in a contact sheet. */
+  private readonly _ticked = new Set<string>();
   private _queued: IDisposable | null = null;
   private _renderer: IRenderMime.IRenderer | null = null;
   private _content: IStaticContent | null = null;
@@ -303,22 +336,21 @@ function createPlayer(
   records: readonly RunRecord[]
 ): IDisposable | null {
   const side = node.querySelector('.hailuo-compare');
+  const durations = new Map(
+    records.map(each => [`Clip of run ${each.run_id}`, clipDuration(each)])
+  );
+  const lengths = (videos: readonly HTMLVideoElement[]): number[] =>
+    videos.map(video => durations.get(video.title) ?? 0);
+  const grid = node.querySelector('.hailuo-grid');
   if (!side) {
-    return new HoverPlay(
-      node.querySelectorAll<HTMLVideoElement>('.hailuo-grid video')
-    );
+    const videos = Array.from(grid?.querySelectorAll('video') ?? []);
+    return grid ? new SheetPlayer(videos, lengths(videos)) : null;
   }
   const videos = Array.from(side.querySelectorAll('video'));
   if (videos.length === 0) {
     return null;
   }
-  const lengths = new Map(
-    records.map(each => [`Clip of run ${each.run_id}`, clipDuration(each)])
-  );
-  const step = new SyncPlayer(
-    videos,
-    videos.map(video => lengths.get(video.title) ?? 0)
-  );
+  const step = new SyncPlayer(videos, lengths(videos));
   side.firstElementChild?.after(step.node);
   return step;
 }

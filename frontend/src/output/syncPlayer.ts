@@ -1,6 +1,8 @@
 /** Plays clips in sync: one bar starts, stops, loops and scrubs all of them. */
 
 import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 import { clampToClip, correction, formatTime, longest } from './syncTiming';
 
 /** How far the keys , and . step, in seconds: about one frame. */
@@ -38,6 +40,11 @@ export class SyncPlayer implements IDisposable {
   /** The bar. */
   readonly node = document.createElement('div');
 
+  /** Emitted when the clips stop, by the user or at the end. */
+  get paused(): ISignal<this, void> {
+    return this._paused;
+  }
+
   /** Whether the clips play. */
   get playing(): boolean {
     return this._timer !== 0;
@@ -53,6 +60,7 @@ export class SyncPlayer implements IDisposable {
   }
 
   dispose(): void {
+    Signal.clearData(this);
     this.pause();
     this._aborted.abort();
   }
@@ -89,6 +97,7 @@ export class SyncPlayer implements IDisposable {
     });
     this._alignAll();
     this._renderBar();
+    this._paused.emit();
   }
 
   /** Seek to a position in seconds, playing or paused. */
@@ -244,6 +253,7 @@ export class SyncPlayer implements IDisposable {
   private readonly _videos: readonly HTMLVideoElement[];
   private readonly _lengths: number[];
   private readonly _aborted = new AbortController();
+  private readonly _paused = new Signal<this, void>(this);
   private readonly _button = document.createElement('button');
   private readonly _scrub = document.createElement('input');
   private readonly _time = document.createElement('span');

@@ -9,7 +9,7 @@ export type SyncMessage = PageMessage | KernelMessage;
 /**
  * What a page sends.
  */
-export type PageMessage = Hello | Rate | AskPrice | Act;
+export type PageMessage = Hello | Rate | AskPrice | Act | ActOnSweep;
 /**
  * The protocol's version.
  */
@@ -36,6 +36,11 @@ export type ActionName = 'delete' | 'watch' | 'copy' | 'cancel' | 'tag';
  * What the text of an answer is about. The page sends it back with the confirmation, which counts for this only.
  */
 export type Subject = string;
+export type SweepId = string;
+/**
+ * What to do with a sweep.
+ */
+export type SweepActionName = 'watch' | 'stop' | 'resume';
 /**
  * What the kernel sends.
  */
@@ -153,6 +158,22 @@ export interface Act {
   tags?: string[];
 }
 /**
+ * Do something with a sweep, or say what would be done. `stop` and `watch` are free and need no consent.
+ */
+export interface ActOnSweep {
+  'hailuo.sync': Protocol;
+  version: Version;
+  op: 'sweep';
+  ask: QuestionNumber;
+  sweep: SweepId;
+  action: SweepActionName;
+  /**
+   * Whether the user has agreed. If not, nothing is done, and the answer says what would be.
+   */
+  confirmed: boolean;
+  about?: Subject;
+}
+/**
  * The data with which the kernel opens the comm.
  */
 export interface Open {
@@ -265,7 +286,7 @@ export interface Price {
   changes?: string | null;
 }
 /**
- * The answer to an `Act`.
+ * The answer to an `Act` or an `ActOnSweep`.
  */
 export interface Acted {
   'hailuo.sync': Protocol;

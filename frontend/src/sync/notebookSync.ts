@@ -20,7 +20,15 @@ import { catchUp } from './catchUp';
 import { HailuoDocument } from './document';
 import type { PageMessage } from './messages';
 import type { IMismatch, Received, RecordsMessage } from './protocol';
-import { act, askPrice, hello, rate, read, TARGET } from './protocol';
+import {
+  act,
+  actOnSweep,
+  askPrice,
+  hello,
+  rate,
+  read,
+  TARGET
+} from './protocol';
 import type { JsonObject, RunRecord } from './records';
 import { asObject, isSettled, panelId, recordsOf, sweepId } from './records';
 import type { BundleKind } from './repair';
@@ -40,6 +48,9 @@ export const STOPPED_STATUSES: ReadonlySet<Kernel.Status> = new Set([
 
 const NO_TAGS =
   'The kernel has an earlier hailuo-jupyter. Use %hailuo tag RUN TAG.';
+
+const NO_SWEEPS =
+  "The kernel's hailuo-jupyter is older and can't do this here. Use %hailuo stop or %hailuo resume.";
 
 /** Seconds between one look at the records beside the clips and the next. */
 const LOOK_AGAIN_S = [20, 40, 120, 420];
@@ -348,9 +359,17 @@ export class NotebookSync implements IDisposable {
         this._send(askPrice(this._version, ask, run, source));
     }
     if (capabilities.includes('act')) {
-      const canTag = capabilities.includes('tag');
-      this._actions.send = (ask, { run, output, tags, ...what }) => {
-        if (what.action === 'tag' && !canTag) {
+      this._actions.send = (ask, question) => {
+        if ('sweep' in question) {
+          if (capabilities.includes('sweep')) {
+            this._send(actOnSweep(this._version, { ...question, ask }));
+          } else {
+            this._actions.answer(actRefusal(ask, NO_SWEEPS));
+          }
+          return;
+        }
+        const { run, output, tags, ...what } = question;
+        if (what.action === 'tag' && !capabilities.includes('tag')) {
           this._actions.answer(actRefusal(ask, NO_TAGS));
           return;
         }

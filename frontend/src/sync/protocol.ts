@@ -8,6 +8,7 @@ import { oneLine } from '../format';
 import type {
   Act,
   Acted,
+  ActOnSweep,
   AskPrice,
   Hello,
   Insert,
@@ -48,7 +49,7 @@ export type RecordsMessage =
 /** The kernel's answer to a price question. Texts that it left out are empty. */
 export type PriceAnswer = Required<Content<Price>>;
 
-/** The kernel's answer to a request to do something with a run. */
+/** The kernel's answer to a request to do something with a run or a sweep. */
 export type ActedAnswer = Content<Acted>;
 
 /** The kernel speaks another version of the protocol. */
@@ -100,6 +101,14 @@ export function askPrice(
 /** Make the request to do something with a run or, unless it is confirmed, to say what would be done. */
 export function act(version: string, what: Omit<Content<Act>, 'op'>): Act {
   return { [TARGET]: PROTOCOL, version, op: 'act', ...what };
+}
+
+/** Make the same request about a sweep. */
+export function actOnSweep(
+  version: string,
+  what: Omit<Content<ActOnSweep>, 'op'>
+): ActOnSweep {
+  return { [TARGET]: PROTOCOL, version, op: 'sweep', ...what };
 }
 
 /**

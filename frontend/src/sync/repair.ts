@@ -2,7 +2,14 @@
 
 import type { OutputRuns } from './messages';
 import type { JsonObject, RunRecord } from './records';
-import { asObject, isComparison, panelId, recordsOf, sweepId } from './records';
+import {
+  asObject,
+  isComparison,
+  MIME,
+  panelId,
+  recordsOf,
+  sweepId
+} from './records';
 
 const EMBEDDED = 'src="data:video/';
 
@@ -35,7 +42,7 @@ export function runsInOutput(bundle: unknown): OutputRuns | null {
  *
  * It must show exactly the same runs, none at an earlier revision and at least one at a later one.
  * A panel and a sweep grow: theirs may also be replaced by a bundle of the same panel or sweep with
- * more runs. A contact sheet and a comparison are only replaced by their own kind.
+ * more runs, and a sweep's if it was stopped or resumed. A contact sheet and a comparison are only replaced by their own kind.
  *
  * @param stored - The output's bundle.
  * @param bundles - The kernel's bundles; a live panel's comes before one without a panel.
@@ -57,9 +64,12 @@ export function findReplacement(
     // A panel is gone with its kernel; its runs may still have changed.
     const left = panelId(stored) !== null && its === '' && what !== 'update';
     const grows = panelId(bundle) !== null || sweepId(bundle) !== null;
+    const other =
+      sweepId(bundle) !== null && sweepOf(bundle) !== sweepOf(stored);
+    const asked = grows ? other && what !== 'newer' : what === 'redrawn';
     if (
       (its === kind || left) &&
-      canReplace(recordsOf(bundle), before, grows, what === 'redrawn')
+      canReplace(recordsOf(bundle), before, grows, asked)
     ) {
       return bundle;
     }
@@ -113,6 +123,11 @@ function kindOf(bundle: unknown): string {
       : '';
 }
 
+/** Return what a contact sheet says of its sweep, such as what is not sent; to be compared. */
+function sweepOf(bundle: unknown): string {
+  return JSON.stringify(asObject(asObject(bundle)?.[MIME])?.sweep);
+}
+
 function canReplace(
   after: readonly RunRecord[],
   before: readonly RunRecord[],
@@ -127,7 +142,7 @@ function canReplace(
     ({ run_id, revision }) => (later.get(run_id) ?? -1) > revision
   );
   if (grows) {
-    return kept && (newer || after.length > before.length);
+    return kept && (newer || redrawn || after.length > before.length);
   }
   const same =
     after.length === before.length &&

@@ -4,13 +4,13 @@ import { TEXTS, waitTexts } from '../../src/act/texts';
 
 test('only what is not confirmed can be taken back while the kernel is busy', () => {
   for (const action of ['delete', 'cancel'] as const) {
-    const { title, busy, offer } = waitTexts(action, true);
+    const { title, busy, offer } = waitTexts(TEXTS[action], true);
     assert.equal(title, TEXTS[action].title);
     assert.deepEqual(busy, [
       'The request was sent. The kernel will carry it out when it is free.'
     ]);
     assert.equal(offer, null);
-    assert.equal(waitTexts(action, false).offer?.wait, 'Wait');
+    assert.equal(waitTexts(TEXTS[action], false).offer?.wait, 'Wait');
   }
 });
 

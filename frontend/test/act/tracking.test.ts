@@ -8,9 +8,9 @@ test('a kernel is asked once for each connection to keep an output current', asy
   const tracking = new Tracking(actions);
   const sent: (readonly string[])[] = [];
   const connect = (): void => {
-    actions.send = (ask, { output, action, confirmed }) => {
+    actions.send = (ask, { action, confirmed, ...what }) => {
       assert.deepEqual([action, confirmed], ['watch', true]);
-      sent.push(output);
+      sent.push('run' in what ? what.output : [what.sweep]);
       const answer = { op: 'acted' as const, client: 'c', ask, problem: '' };
       actions.answer({ ...answer, text: [], bundles: [] });
     };
@@ -29,6 +29,9 @@ test('a kernel is asked once for each connection to keep an output current', asy
   tracking.watch(['a', 'b']);
   await new Promise(setImmediate);
   assert.equal(sent.length, 2);
+  tracking.watchSweep('sweep-7f3kq9ab');
+  tracking.watchSweep('sweep-7f3kq9ab');
+  assert.deepEqual(sent.slice(2), [['sweep-7f3kq9ab']]);
 });
 
 test('a run that the kernel cannot take over stays untracked', async () => {

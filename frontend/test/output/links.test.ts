@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clipLink as linkOf, posterUri } from '../../src/output/links';
+import {
+  clipLink as linkOf,
+  playerSource,
+  posterUri
+} from '../../src/output/links';
 
 function clipLink(html: string, run_id: string, more = {}): string | null {
   return linkOf(html, { run_id, revision: 1, state: 'completed', ...more });
@@ -105,5 +109,16 @@ test('a record leads to no other link than a clip’s below the notebook’s fol
   const own = `<a href="${id}.mp4"></a>`;
   for (const path of ['../x.mp4', '', '"', 7, null, ['x.mp4']]) {
     assert.equal(clipLink(own, id, { clip: { path } }), `${id}.mp4`);
+  }
+});
+
+test('a player without a link has its address, if that is of a clip below the notebook', () => {
+  const player = (src: string): string =>
+    `<video controls src="${src}" title="Clip of run a" aria-label="x"></video>`;
+  const html = player('hailuo/a&amp;b.mp4') + player('hailuo/c.mp4');
+  assert.equal(playerSource(html, 'a'), 'hailuo/a&b.mp4');
+  assert.equal(playerSource(html, 'b'), null);
+  for (const src of ['https://x.example/a.mp4', '../a.mp4', 'a.exe']) {
+    assert.equal(playerSource(player(src), 'a'), null);
   }
 });

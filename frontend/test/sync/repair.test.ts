@@ -183,3 +183,25 @@ test('copies of an output are found, the first of them is none', () => {
   assert.deepEqual(findCopies([one, bundle(record('a', 6))]), []);
   assert.deepEqual(findCopies([one, null, undefined, 7]), []);
 });
+
+test('a sheet that was stopped replaces the one that was being sent, and a stored one never does', () => {
+  const drawn = (
+    sending: boolean,
+    ...runs: RunRecord[]
+  ): Record<string, unknown> => ({
+    [MIME]: { sweep: { id: 's', axes: [], cells: [], sending }, runs }
+  });
+  const sent = drawn(true, record('a', 2));
+  const stopped = drawn(false, record('a', 2));
+  assert.equal(findReplacement(sent, [stopped], 'redrawn'), stopped);
+  assert.equal(findReplacement(sent, [stopped], 'update'), stopped);
+  assert.equal(findReplacement(sent, [stopped]), null);
+  assert.equal(findReplacement(stopped, [stopped], 'update'), null);
+  const later = drawn(true, record('a', 3));
+  assert.equal(findReplacement(later, [stopped], 'redrawn'), null);
+  assert.equal(
+    findReplacement(drawn(true), [drawn(false)], 'update')?.[MIME] !==
+      undefined,
+    true
+  );
+});

@@ -91,7 +91,7 @@ GROUPS = {
             "show a sweep's contact sheet, or list this notebook's sweeps", "sweep", "[SWEEP]", 0, 1
         ),
         "stop": Command(
-            "stop a sweep; clips already submitted still download", "sweep", "SWEEP", 1, 1
+            "stop a sweep; clips already submitted still download", "sweep", "[SWEEP]", 0, 1
         ),
         "compare": Command(
             "play clips side by side and list their differences", "compare", "RUN RUN...", 2, None

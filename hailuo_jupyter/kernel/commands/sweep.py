@@ -15,7 +15,7 @@ from hailuo_jupyter.kernel.commands.echo import echo
 from hailuo_jupyter.kernel.display.clip_delivery import OutputPlace
 from hailuo_jupyter.kernel.magic_args import Option, OptionLine
 from hailuo_jupyter.kernel.prompt import value_of
-from hailuo_jupyter.kernel.sweep import Sweep, known, lookup, of_row
+from hailuo_jupyter.kernel.sweep import Sweep, being_sent, known, lookup, of_row
 from hailuo_jupyter.kernel.sweep.sheet_views import render
 from hailuo_jupyter.runlog.queries import SweepRow
 
@@ -85,8 +85,28 @@ def _list(engine: Engine) -> list[str]:
     return ["Sweeps of this notebook, newest first:", *found]
 
 
+def _only_sent() -> Sweep:
+    """Return the sweep that is being sent.
+
+    Raises
+    ------
+    OptionError
+        If there is none, or several.
+    """
+    found = being_sent()
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(each.sweep_id for each in found)
+    raise OptionError(
+        f"Several sweeps are being sent: {names}." if found else "No sweep is being sent.",
+        todo="Use '%hailuo stop SWEEP'."
+        if found
+        else "'%hailuo sweep' lists this notebook's sweeps.",
+    )
+
+
 def _stop(read: OptionLine, ip: Any) -> None:
-    found = _sweep_of(read.words[0], ip)
+    found = _sweep_of(read.words[0], ip) if read.words else _only_sent()
     if isinstance(found, Sweep):
         found.stop()
         name = found.sweep_id

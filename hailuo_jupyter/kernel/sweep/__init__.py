@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -31,6 +32,8 @@ from hailuo_jupyter.states import State
 
 if TYPE_CHECKING:
     from hailuo_jupyter.kernel.display.live_output import DisplayHandle
+    from hailuo_jupyter.kernel.sweep.live_sheet import SheetOutput
+    from hailuo_jupyter.kernel.sweep.plan import SweepQuote
 
 
 #: The sweeps that this process has to do with, by id.
@@ -59,7 +62,9 @@ class Sweep:
     def __init__(self, plan: Plan, engine: Engine) -> None:
         self.engine = engine
         self._plan, self._course = plan, None  # type: Plan, SweepRunner | None
-        self._outputs: list[Any] = []
+        self._outputs: list[SheetOutput] = []
+        #: A page's Resume and a cell may come at the same time.
+        self._sends = threading.RLock()
         self._take(plan)
 
     def _take(self, plan: Plan) -> None:
@@ -123,19 +128,31 @@ class Sweep:
             )
             for place, part in zip(plan.shape.places, plan.parts, strict=True)
         )
-        return Sheet(plan.sweep, plan.shape.axes, cells, self._hint(), self.sending)
+        rest = "" if self.sending or not plan.missing else plan.total.words
+        return Sheet(
+            plan.sweep, plan.shape.axes, cells, self._hint(), self.sending, rest, self._command()
+        )
 
     def _hint(self) -> str:
-        again = f"Use '%hailuo resume {self.sweep_id}' to submit the rest."
         if self._course is not None and self._course.problems:
             why = next(iter(self._course.problems.values())).what
-            return f"{formatting.shorten(formatting.escape_control(why), 200)} {again}"
+            return formatting.shorten(formatting.escape_control(why), 200)
         if self.sending:
             now = self.engine.now()
             fast = self._left_s() < 120
             by = formatting.clock_time(now + self._left_s(), now, None, seconds=fast)
             return f"Done around {by}."
-        return f"Nothing more is sent. {again}" if self._plan.missing else ""
+        if not self._plan.missing:
+            return ""
+        # Whoever stops it wants to know what it costs all the same.
+        going = sum(under_way(self.engine.row(run.run_id)) for run in self.runs)
+        goes_on = f" {going} already submitted: paid for, will be downloaded." if going else ""
+        return f"Nothing more is sent.{goes_on}"
+
+    def _command(self) -> str:
+        problems = self._course is not None and self._course.problems
+        rest = problems or (self._plan.missing and not self.sending)
+        return sheets.resume_command(self.sweep_id) if rest else ""
 
     def _left_s(self) -> float:
         """Return the estimated seconds until all is done."""
@@ -166,21 +183,22 @@ class Sweep:
         HailuoError
             For any problem that blocks all of it; nothing was sent then.
         """
-        if self.sending:
-            return
-        settings, plan = Hailuo.instance(), self._plan
-        check(self.engine, plan.parts, settings, yes=True)
-        log = store.store(plan, self.engine)
-        session.state(_Sweeps).by_id[self.sweep_id] = self
-        for part in plan.parts:
-            if part.left or part.problem:
-                self.engine.resume(part.runs)
-            else:
-                runs = self.engine.submit(replace(part.submission, most=0))
-                part.runs = [each.run.run_id for each in runs]
-        self._course = SweepRunner(
-            self.engine, plan.parts, plan.parallel, lambda: log.sweep_stopped(plan.sweep)
-        )
+        with self._sends:
+            if self.sending:
+                return
+            settings, plan = Hailuo.instance(), self._plan
+            check(self.engine, plan.parts, settings, yes=True)
+            log = store.store(plan, self.engine)
+            session.state(_Sweeps).by_id[self.sweep_id] = self
+            for part in plan.parts:
+                if part.left or part.problem:
+                    self.engine.resume(part.runs)
+                else:
+                    runs = self.engine.submit(replace(part.submission, most=0))
+                    part.runs = [each.run.run_id for each in runs]
+            self._course = SweepRunner(
+                self.engine, plan.parts, plan.parallel, lambda: log.sweep_stopped(plan.sweep)
+            )
 
     def answered(self, began: float) -> HailuoError | None:
         """Wait until the first runs are answered, at most until 2 s after `began`.
@@ -205,20 +223,47 @@ class Sweep:
         found = (part.problem for part in self._plan.parts)
         return next((each for each in (*found, *refused) if each is not None), None)
 
-    def resume(self) -> None:
-        """Send what is missing, including failed points; nothing is bought twice.
+    def resumption(self) -> Plan:
+        """Return what `resume` would send now; nothing is sent, and nothing changes.
 
         Raises
         ------
         HailuoError
+            For any problem that blocks all of it.
+        """
+        parts = tuple(replace(part) for part in self._plan.parts)
+        for part in parts:
+            plans.preflight(self.engine, part)
+        check(self.engine, parts, Hailuo.instance(), yes=True)
+        return replace(self._plan, parts=parts)
+
+    def resume(self, agreed: SweepQuote | None = None) -> None:
+        """Send what is missing, including failed points; nothing is bought twice.
+
+        Parameters
+        ----------
+        agreed
+            What the person has agreed to; None if they did not need to be asked.
+
+        Raises
+        ------
+        NotConfirmed
+            If something else is missing now than was agreed to.
+        HailuoError
             For any problem that blocks all of it; nothing was sent then.
         """
-        if self.sending:
-            return
+        with self._sends:
+            if self.sending:
+                return
+            self._look_again()
+            if agreed is not None:
+                agreed.check(self._plan)
+            self.send()
+
+    def _look_again(self) -> None:
         for part in self._plan.parts:
             plans.preflight(self.engine, part)
         self._take(self._plan)
-        self.send()
 
     def stop(self) -> None:
         """Send nothing more. Bought clips are still downloaded."""
@@ -331,6 +376,27 @@ class Sweep:
         elif wait or frontend is context.Frontend.HEADLESS:
             output.follow()
 
+    def keep_current(self) -> dict[str, Any]:
+        """Keep a sheet that is on the page current; return what it is to hold now.
+
+        The page finds one that an earlier kernel made by its sweep.
+        """
+        from hailuo_jupyter.kernel import frontends
+        from hailuo_jupyter.kernel.display.clip_delivery import OutputPlace
+        from hailuo_jupyter.kernel.display.live_output import DisplayHandle, new_display_id
+        from hailuo_jupyter.kernel.sweep.live_sheet import SheetOutput
+
+        if not self._outputs:
+            # Only our lab extension asks.
+            base = OutputPlace(frontends.JUPYTER, context.notebook()).base
+            kind = context.Frontend.INTERACTIVE
+            display_id = new_display_id("sheet", [self.sweep_id])
+            handle = DisplayHandle(kind, display_id, request={})
+            output = SheetOutput(self, kind, base, handle=handle)
+            self._outputs.append(output)
+            output.open(keep_current=True)
+        return self._outputs[-1].bundle()
+
     def _ipython_display_(self) -> None:
         self.show()
 
@@ -339,8 +405,14 @@ class Sweep:
 
 
 def known(sweep_id: str) -> Sweep | None:
-    """Return a known sweep of this process, or None."""
-    return session.state(_Sweeps).by_id.get(sweep_id)
+    """Return the sweep of this id if this process has sent some of it, or None."""
+    found = session.state(_Sweeps).by_id.get(sweep_id)
+    return found if found is not None and found._course is not None else None  # noqa: SLF001
+
+
+def being_sent() -> list[Sweep]:
+    """Return the sweeps that this process is sending."""
+    return [each for each in session.state(_Sweeps).by_id.values() if each.sending]
 
 
 def of_plan(plan: Plan) -> Sweep:
@@ -362,11 +434,14 @@ def of_row(row: SweepRow) -> Sweep:
     FrameError, RunLogError
         If its plan is unreadable.
     """
-    engine = process.get_engine()
-    here = session.state(_Sweeps).by_id.get(row.sweep)
-    if here is not None and here.engine is engine:
-        return here
-    return Sweep(store.load(row, engine, Hailuo.instance()), engine)
+    engine, by_id = process.get_engine(), session.state(_Sweeps).by_id
+    here = by_id.get(row.sweep)
+    if here is None or here.engine is not engine:
+        # Kept: what is sent later is shown by the sheets that are open then.
+        here = by_id[row.sweep] = Sweep(store.load(row, engine, Hailuo.instance()), engine)
+    elif here._course is None:  # noqa: SLF001 -- same module
+        here._look_again()  # noqa: SLF001
+    return here
 
 
 def not_confirmed(plan: Plan) -> NotConfirmed:

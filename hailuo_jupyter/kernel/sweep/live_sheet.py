@@ -83,6 +83,7 @@ class SheetContent:
             ),
             tuple((cell.waits, cell.problem) for cell in sheet.cells),
             sheet.sending,
+            sheet.price,
         )
 
     def bundle(self) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 
 from hailuo_jupyter.engine.engine import Engine
-from hailuo_jupyter.kernel.sweep.plan import log_for
-from hailuo_jupyter.kernel.sweep.sheet import Cell, Sheet
+from hailuo_jupyter.kernel.sweep.plan import log_for, total_cost
+from hailuo_jupyter.kernel.sweep.sheet import Cell, Sheet, resume_command
 from hailuo_jupyter.kernel.sweep.store import shape_of
 from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.runlog.queries import SweepRow, no_such_sweep_error
@@ -73,7 +73,7 @@ def stored_sheet(engine: Engine, row: SweepRow) -> Sheet:
     """
     shape, count = shape_of(row)
     plan = json.loads(row.plan_json)
-    cells = []
+    cells, prices = [], []
     for place, cell in zip(shape.places, plan["cells"], strict=True):
         record = cell["record"]
         runs = run_ids(
@@ -81,6 +81,11 @@ def stored_sheet(engine: Engine, row: SweepRow) -> Sheet:
             sweep=row.sweep, count=count, new=plan["new"],
         )  # fmt: skip
         cells.append(Cell(place, tuple(runs), count - len(runs)))
+        cost = record["cost"]
+        prices.append(
+            (cost["estimate_low"], cost["estimate_high"], cost["kind"], count - len(runs))
+        )
     waits = sum(cell.waits for cell in cells)
-    hint = f"Use '%hailuo resume {row.sweep}' to submit the rest." if waits else ""
-    return Sheet(row.sweep, shape.axes, tuple(cells), hint)
+    command = resume_command(row.sweep) if waits else ""
+    rest = total_cost(each for each in prices if each[-1]).words if waits else ""
+    return Sheet(row.sweep, shape.axes, tuple(cells), price=rest, command=command)

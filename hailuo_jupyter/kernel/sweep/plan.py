@@ -17,7 +17,7 @@ from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.eta import forecast
 from hailuo_jupyter.engine.submission import Submission
 from hailuo_jupyter.engine.sweep_runner import SweepItem
-from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, NotBought, OptionError
+from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, NotBought, NotConfirmed, OptionError
 from hailuo_jupyter.formatting import count, dollars, escape_control, price_source
 from hailuo_jupyter.kernel import context, generate, host_secrets
 from hailuo_jupyter.kernel.generate_options import GenerateOptions
@@ -105,6 +105,25 @@ class Plan:
         missing = ((part.submission.price, part.left) for part in self.parts if part.left)
         return total_cost((price.low, price.high, price.kind, left) for price, left in missing)
 
+    @property
+    def quote(self) -> SweepQuote:
+        """What a person agrees to who sends it now."""
+        return SweepQuote(
+            self.sweep,
+            tuple(
+                (
+                    part.provider,
+                    part.submission.request.fingerprint,
+                    part.left,
+                    price.low,
+                    price.high,
+                )
+                for part in self.parts
+                if part.left
+                for price in (part.submission.price,)
+            ),
+        )
+
     def seconds(self, engine: Engine) -> float:
         """Return how long it may take until the last clip is downloaded."""
         return duration(engine, self.parts, self.parallel)
@@ -121,6 +140,38 @@ class Plan:
     def to_submit(self) -> str:
         """Return what would be submitted: ``8 clips for $2.32–3.10 (estimate)``."""
         return f"{count(self.missing, 'clip')} for {self.total.words}"
+
+
+@dataclass(frozen=True)
+class SweepQuote:
+    """The facts of a sweep's purchase that a person agrees to.
+
+    Parameters
+    ----------
+    sweep
+        Its id.
+    clips
+        For each point with missing clips: provider, fingerprint of the request, how many clips, and the
+        price of one in USD, or None if unknown.
+    """
+
+    sweep: str
+    clips: tuple[tuple[str, str, int, float | None, float | None], ...]
+
+    def check(self, plan: Plan) -> None:
+        """Check that a plan matches the quote.
+
+        Raises
+        ------
+        NotConfirmed
+            If it does not: clips were sent, or a price has changed, meanwhile.
+        """
+        if plan.quote != self:
+            raise NotConfirmed(
+                "What is missing has changed since you confirmed its price.",
+                money=NOTHING_SENT,
+                todo="Choose Resume again to see what is missing now.",
+            )
 
 
 def duration(engine: Engine, parts: Sequence[SweepItem], parallel: int) -> float:

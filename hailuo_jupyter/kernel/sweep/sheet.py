@@ -65,6 +65,10 @@ class Sheet:
         A sentence on what blocks it, or when it may be done.
     sending
         Whether waiting runs are sent automatically.
+    price
+        The price of what is not sent, in words; empty if nothing is left or the rest is being sent.
+    command
+        A sentence on the command that sends the rest; the lab extension has a button instead.
     """
 
     sweep: str
@@ -72,6 +76,8 @@ class Sheet:
     cells: tuple[Cell, ...]
     hint: str = ""
     sending: bool = False
+    price: str = ""
+    command: str = ""
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -82,6 +88,8 @@ class Sheet:
         """Return the sheet as JSON for its output."""
         return {
             "id": self.sweep,
+            **({"sending": True} if self.sending else {}),
+            **({"price": self.price} if self.price else {}),
             "axes": [{"name": name, "values": list(values)} for name, values in self.axes],
             "cells": [
                 {"at": list(cell.at), "runs": list(cell.runs)}
@@ -181,12 +189,18 @@ def bundle(sheet: Sheet, views: Mapping[str, RunView]) -> dict[str, Any]:
         sheet=sheet, takes={view.run_id: _take(view) for view in shown}, status=status, share=share,
         columns=columns, groups=groups, corner=_corner(sheet), wide=_most_takes(sheet),
     )  # fmt: skip
-    text = "\n".join([f"Hailuo {sheet.sweep}: {status}", *map(line, shown)])
+    head = f"Hailuo {sheet.sweep}: {status} {sheet.command}".rstrip()
+    text = "\n".join([head, *map(line, shown)])
     return {
         "text/plain": text,
         "text/html": html,
         MIME: {"sweep": sheet.as_json(), "runs": records},
     }
+
+
+def resume_command(sweep_id: str) -> str:
+    """Return the sentence on the command that sends the rest of a sweep."""
+    return f"Use '%hailuo resume {sweep_id}' to submit the rest."
 
 
 def _take(view: RunView) -> dict[str, Any]:

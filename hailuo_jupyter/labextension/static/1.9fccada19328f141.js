@@ -183,12 +183,15 @@
 /* The rating 0, after the stars: shown to who rates, or if it is the rating. */
 .hailuo-stars-group > :first-child {
   order: 1;
-  opacity: 0;
   font-size: var(--jp-ui-font-size1);
+  pointer-events: none;
+}
+
+.hailuo-stars-group > :first-child > span {
+  visibility: hidden;
 }
 
 .hailuo-stars-group > .hailuo-mod-chosen:first-child {
-  opacity: 1;
   font-weight: 600;
   text-decoration: underline;
 }
@@ -207,7 +210,13 @@
 
 .hailuo-stars-group:hover > label:first-child,
 .hailuo-stars-group:focus-within > label:first-child {
-  opacity: 1;
+  pointer-events: auto;
+}
+
+.hailuo-stars-group > .hailuo-mod-chosen:first-child > span,
+.hailuo-stars-group:hover > label:first-child > span,
+.hailuo-stars-group:focus-within > label:first-child > span {
+  visibility: visible;
 }
 
 .hailuo-stars input {
@@ -448,6 +457,92 @@
 /* The button says it. */
 .hailuo-card .hailuo-side:has(> .hailuo-actions) .hailuo-can-cancel {
   display: none;
+}
+
+/* A contact sheet's buttons; the one that stops or resumes is last, so that none moves when it goes. */
+.hailuo-sheet-tools {
+  margin: 0 0 8px;
+}
+
+/* Its command is for where there is no button. */
+.hailuo-static:has(.hailuo-sheet-tools) .hailuo-command {
+  display: none;
+}
+
+.hailuo-sheet-tools > .hailuo-row {
+  flex-wrap: wrap;
+  align-items: center;
+}
+
+/* Room for the longer of their labels. */
+.hailuo-sheet-tools button.hailuo-play-all {
+  min-width: 76px;
+}
+
+.hailuo-sheet-tools button.hailuo-compare-ticked {
+  min-width: 96px;
+}
+
+.hailuo-size {
+  display: flex;
+  align-items: center;
+  gap: 6px;
+  padding: 0 6px;
+  color: var(--jp-ui-font-color1);
+  font-family: var(--jp-ui-font-family);
+  font-size: var(--jp-ui-font-size1);
+}
+
+.hailuo-size select {
+  height: 26px;
+  border: 1px solid var(--jp-border-color1);
+  border-radius: var(--jp-border-radius);
+  background: var(--jp-layout-color1);
+  color: inherit;
+  font: inherit;
+}
+
+.hailuo-tick {
+  z-index: 1;
+  display: flex;
+  grid-area: 1 / 1 / 2 / 2;
+  place-content: center;
+  place-self: start;
+  align-items: center;
+  width: 24px;
+  height: 24px;
+  margin: 4px;
+  border-radius: 4px;
+  background: rgb(0 0 0 / 55%);
+  cursor: pointer;
+}
+
+.hailuo-tick input {
+  width: 16px;
+  height: 16px;
+  margin: 0;
+  accent-color: var(--jp-brand-color1);
+  cursor: pointer;
+}
+
+.hailuo-tick:has(:focus-visible),
+.hailuo-size select:focus-visible {
+  outline: 2px solid var(--jp-brand-color1);
+  outline-offset: 1px;
+}
+
+.hailuo-compared.hailuo-mod-many {
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 220px), 1fr));
+}
+
+/* The kernel has written the takes' widths for medium ones into the elements. */
+.hailuo-grid.hailuo-mod-small td > div:first-child > div {
+  flex-basis: 112px !important;
+}
+
+.hailuo-grid.hailuo-mod-large td > div:first-child > div {
+  flex-basis: 300px !important;
+  max-width: 640px !important;
 }
 
 /* As high as facts and actions of a finished clip, which may need more room than a narrow clip does. */
@@ -1144,4 +1239,4 @@ p.hailuo-run-player {
     border-left: 3px solid var(--hailuo-tone, var(--jp-border-color1));
   }
 }
-`,""]),a.d(i,{},{A:l})},30(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",t=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),t&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),t&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var h=[].concat(o[p]);t&&l[h[0]]||(void 0!==r&&(void 0===h[5]||(h[1]="@layer".concat(h[5].length>0?" ".concat(h[5]):""," {").concat(h[1],"}")),h[5]=r),a&&(h[2]&&(h[1]="@media ".concat(h[2]," {").concat(h[1],"}")),h[2]=a),e&&(h[4]?(h[1]="@supports (".concat(h[4],") {").concat(h[1],"}"),h[4]=e):h[4]="".concat(e)),i.push(h))}},i}},29(o){o.exports=function(o){return o[1]}},22(o){var i=[];function a(o){for(var a=-1,t=0;t<i.length;t++)if(i[t].identifier===o){a=t;break}return a}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,h="".concat(u," ").concat(p);e[u]=p+1;var s=a(h),d={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==s)i[s].references++,i[s].updater(d);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(d,t);t.byIndex=l,i.splice(l,0,{identifier:h,updater:c,references:1})}r.push(h)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=a(r[l]);i[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var h=a(r[p]);0===i[h].references&&(i[h].updater(),i.splice(h,1))}r=u}}},24(o){var i={};o.exports=function(o,a){var t=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(a)}},26(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},25(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},23(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var t,e,r;t="",a.supports&&(t+="@supports (".concat(a.supports,") {")),a.media&&(t+="@media ".concat(a.media," {")),(e=void 0!==a.layer)&&(t+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),t+=a.css,e&&(t+="}"),a.media&&(t+="}"),a.supports&&(t+="}"),(r=a.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},27(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},21(o,i,a){var t=a(22),e=a.n(t),r=a(23),l=a.n(r),n=a(24),u=a.n(n),p=a(25),h=a.n(p),s=a(26),d=a.n(s),c=a(27),b=a.n(c),f=a(28),x={};x.styleTagTransform=b(),x.setAttributes=h(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=d(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=a(31),g={};g.styleTagTransform=b(),g.setAttributes=h(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=d(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=a(32),w={};w.styleTagTransform=b(),w.setAttributes=h(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=d(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=a(33),j={};j.styleTagTransform=b(),j.setAttributes=h(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=d(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
+`,""]),a.d(i,{},{A:l})},30(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",t=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),t&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),t&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);t&&l[s[0]]||(void 0!==r&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=r),a&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=a),e&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=e):s[4]="".concat(e)),i.push(s))}},i}},29(o){o.exports=function(o){return o[1]}},22(o){var i=[];function a(o){for(var a=-1,t=0;t<i.length;t++)if(i[t].identifier===o){a=t;break}return a}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,s="".concat(u," ").concat(p);e[u]=p+1;var h=a(s),d={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==h)i[h].references++,i[h].updater(d);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(d,t);t.byIndex=l,i.splice(l,0,{identifier:s,updater:c,references:1})}r.push(s)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=a(r[l]);i[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var s=a(r[p]);0===i[s].references&&(i[s].updater(),i.splice(s,1))}r=u}}},24(o){var i={};o.exports=function(o,a){var t=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(a)}},26(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},25(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},23(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var t,e,r;t="",a.supports&&(t+="@supports (".concat(a.supports,") {")),a.media&&(t+="@media ".concat(a.media," {")),(e=void 0!==a.layer)&&(t+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),t+=a.css,e&&(t+="}"),a.media&&(t+="}"),a.supports&&(t+="}"),(r=a.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},27(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},21(o,i,a){var t=a(22),e=a.n(t),r=a(23),l=a.n(r),n=a(24),u=a.n(n),p=a(25),s=a.n(p),h=a(26),d=a.n(h),c=a(27),b=a.n(c),f=a(28),x={};x.styleTagTransform=b(),x.setAttributes=s(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=d(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=a(31),g={};g.styleTagTransform=b(),g.setAttributes=s(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=d(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=a(32),w={};w.styleTagTransform=b(),w.setAttributes=s(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=d(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=a(33),j={};j.styleTagTransform=b(),j.setAttributes=s(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=d(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
