@@ -558,6 +558,18 @@
     min-height: 270px;
   }
 }
+
+/* Four buttons beside a narrow clip: their labels stay whole. */
+@container hailuo (620px <= width < 700px) {
+  .hailuo-row {
+    gap: 4px;
+  }
+
+  .hailuo-static .hailuo-actions button {
+    min-width: 26px;
+    padding-inline: 2px;
+  }
+}
 `,""]),a.d(i,{},{A:l})},31(o,i,a){var t=a(29),e=a.n(t),r=a(30),l=(a.n(r))()(e());l.push([o.id,`/* The side panel with a notebook's runs. */
 .hailuo-runs {
   container-type: inline-size;
