@@ -1,5 +1,6 @@
 """Sphinx's configuration. `docs/build.py` calls Sphinx: it makes the pages that come from the code first."""
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -48,6 +49,8 @@ html_title = "hailuo-jupyter"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+# Wide tables and a wide diagram take the room of the site's navigation; its header stays.
+html_sidebars: dict[str, list[str]] = {"architecture": [], "faults": [], "front-ends": []}
 html_theme_options = {
     "logo": {"text": "hailuo-jupyter"},
     "navbar_align": "left",
@@ -87,7 +90,20 @@ def link_to_error(_app: Any, _env: Any, node: Any, text: Any) -> Any:
     return nodes.reference("", "", text, refuri=f"errors.html#{name.lower()}", internal=True)
 
 
+def break_names(
+    _app: Any, _page: Any, _template: Any, context: dict[str, Any], _doctree: Any
+) -> None:
+    """Allow a line break inside a long name in code, after an underscore, a slash or a bar."""
+    if body := context.get("body"):
+        context["body"] = re.sub(
+            r'(?<=<span class="pre">)[^<]+',
+            lambda name: re.sub(r"(?<=\w)([_/|]+)(?=\w)", r"\1<wbr>", name[0]),
+            body,
+        )
+
+
 def setup(app: Any) -> None:
-    """Register both with Sphinx, which calls this."""
+    """Register these with Sphinx, which calls this."""
+    app.connect("html-page-context", break_names)
     app.connect("autodoc-process-docstring", without_members, priority=400)
     app.connect("missing-reference", link_to_error)

@@ -518,7 +518,8 @@ def generate(
     prompt
         1 to 2000 characters, taken literally.
     provider
-        ``"segmind"``, ``"aimlapi"`` or ``"demo"``; None for the setting, or the one with a key.
+        A provider's name, e.g. ``"segmind"`` or ``"demo"``; None for the setting, or for
+        Segmind or AI/ML API, whichever has a key.
     model
         ``"hailuo-02"`` (the default), ``"hailuo-02-fast"``, ``"hailuo-2.3"``, ``"hailuo-2.3-fast"`` or
         ``"h3"``; not every provider has each.

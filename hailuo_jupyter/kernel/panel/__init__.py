@@ -180,7 +180,7 @@ class Panel:
 
     @property
     def provider(self) -> str:
-        """``"segmind"``, ``"aimlapi"`` or ``"demo"``."""
+        """A provider's name, e.g. ``"segmind"`` or ``"demo"``."""
         return self.form.provider
 
     @provider.setter

@@ -62,7 +62,7 @@ def runs(
     notebook
         A notebook's path, or ``"all"``; None for this notebook, and for all in a script.
     provider
-        ``"segmind"``, ``"aimlapi"`` or ``"demo"``.
+        A provider's name, e.g. ``"segmind"`` or ``"demo"``.
     state
         One state or several, e.g. ``"completed"``.
     tag
