@@ -2,7 +2,7 @@
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
-import { Clipboard } from '@jupyterlab/apputils';
+import { Clipboard, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { ILauncher } from '@jupyterlab/launcher';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
@@ -20,6 +20,7 @@ import {
   showRecord
 } from './output/actions';
 import { clipLink } from './output/links';
+import { writeQuickstart } from './quickstart';
 import { icon, iconUrl } from './runs/icon';
 import { METADATA_KEY, outputBundles } from './sync/document';
 import type { RunRecord } from './sync/records';
@@ -42,7 +43,8 @@ export const COMMANDS = {
   copyId: 'hailuo:copy-run-id',
   record: 'hailuo:show-record',
   key: 'hailuo:enter-key',
-  createNotebook: 'hailuo:new-notebook'
+  createNotebook: 'hailuo:new-notebook',
+  quickstart: 'hailuo:open-quickstart'
 } as const;
 
 /** The parts of the application; each may be missing, as in Notebook 7. */
@@ -159,6 +161,27 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
         app,
         typeof args.cwd === 'string' ? args.cwd : here
       );
+    }
+  });
+  commands.addCommand(COMMANDS.quickstart, {
+    label: 'Open quickstart notebook',
+    caption:
+      'Open hailuo-demo/quickstart.ipynb, which makes simulated clips: free, and without a key',
+    describedBy: NO_ARGUMENTS,
+    execute: async () => {
+      const { contents } = app.serviceManager;
+      try {
+        const path = await writeQuickstart(contents, '');
+        return await app.commands.execute('docmanager:open', {
+          path,
+          factory: 'Notebook'
+        });
+      } catch (error) {
+        await showErrorMessage(
+          "Can't open the quickstart",
+          `hailuo-demo can't be written in the server's folder. ${String(error)}`
+        );
+      }
     }
   });
   if (showRuns) {

@@ -132,7 +132,7 @@ function isAmount(value: unknown): value is number {
 }
 
 /** Return an amount with two decimals, or up to `most` if it has them. */
-function formatAmount(value: number, most = 2): string {
+export function formatAmount(value: number, most = 2): string {
   return value.toFixed(most).replace(/(\.\d\d\d*?)0+$/, '$1');
 }
 

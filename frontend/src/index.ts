@@ -12,6 +12,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import type { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
 import { version } from '../package.json';
 import { RunActions } from './act/runActions';
 import { addLanguage, highlightCells } from './cell/highlight';
@@ -25,6 +26,7 @@ import { Posters } from './output/posters';
 import { addRenderer } from './output/renderer';
 import { RatingSender } from './rating/ratingSender';
 import { RunsPanel } from './runs/panel';
+import { StatusItem } from './runs/statusItem';
 import { Settings } from './settings';
 import { NotebookSync } from './sync/notebookSync';
 import { addTableRenderer } from './table/tableRenderer';
@@ -116,13 +118,20 @@ const runs: JupyterFrontEndPlugin<void> = {
   description:
     'Lists the hailuo runs of the notebook in front; commands and a launcher entry.',
   autoStart: true,
-  optional: [INotebookTracker, ICommandPalette, ILauncher, ILayoutRestorer],
+  optional: [
+    INotebookTracker,
+    ICommandPalette,
+    ILauncher,
+    ILayoutRestorer,
+    IStatusBar
+  ],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker | null,
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    statusBar: IStatusBar | null
   ) => {
     let showRuns: (() => void) | null = null;
     if (tracker) {
@@ -138,6 +147,16 @@ const runs: JupyterFrontEndPlugin<void> = {
       app.shell.add(panel, 'right', { rank: 700 });
       restorer?.add(panel, panel.id);
       showRuns = () => app.shell.activateById(panel.id);
+      if (statusBar) {
+        const item = new StatusItem(tracker, showRuns);
+        statusBar.registerStatusItem(item.id, {
+          item,
+          align: 'left',
+          rank: 10,
+          isActive: () => item.isActive,
+          activeStateChanged: item.activeChanged
+        });
+      }
     }
     addCommands(app, { tracker, palette, launcher, showRuns });
   }

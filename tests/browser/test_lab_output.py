@@ -429,10 +429,9 @@ def test_nothing_moves_while_a_cell_runs_again(
     )
     lab.run(1)
     expect(lab.output(1).locator("video")).to_be_visible()
-    assert settled(lab, 2) == below
-    assert lab.js("const seen = [...window.places]; window.places = null; return seen;") == [
-        round(below)
-    ]
+    lab.until(lambda: settled(lab, 2) == pytest.approx(below, abs=2), "it is where it was")
+    seen = lab.js("const seen = [...window.places]; window.places = null; return seen;")
+    assert seen == pytest.approx([below] * len(seen), abs=2)  # live and finished card: rounding
     held = "return panel.content.widgets[1].node.style.minHeight === '';"
     lab.until(lambda: lab.js(held), "the height is the cell's own again")
 

@@ -302,7 +302,7 @@ def test_the_commands_are_in_the_palette_and_act_on_the_active_cell(
     lab.command("apputils:activate-command-palette")
     items = ".lm-CommandPalette-item[data-command^='hailuo:']"
     lab.page.keyboard.type("hailuo")
-    expect(lab.page.locator(items)).to_have_count(10)
+    expect(lab.page.locator(items)).to_have_count(11)
     # Those that have nothing to act on cannot be chosen.
     expect(lab.page.locator(f"{items}.lm-mod-disabled")).to_have_count(5)
     lab.page.keyboard.press("Escape")

@@ -187,6 +187,8 @@ def test_the_table_of_runs_is_worked_with(
     check_by_keyboard(lab, table)
     check_looks(lab, table, tmp_path)
     check_compared_and_joined(lab, table, server.root / "table")
+    check_status(lab)
+    check_commands(lab)
     bundle = lab.bundle(AT)
     assert "<table" in bundle["text/html"], "other front ends have the static table"
     assert "data:image" not in str(bundle[TABLE]), "pictures are stored once"
@@ -194,8 +196,60 @@ def test_the_table_of_runs_is_worked_with(
     check_untrusted(lab)
 
 
+STATUS = ".hailuo-status button"
+
+
+def check_status(lab: Lab) -> None:
+    """The status bar has what runs and what today cost, as estimates if so, and opens the side panel."""
+    item = lab.page.locator(STATUS)
+    expect(item).to_have_text("$0.00 today")
+    record = lab.record(1)
+    going = {
+        **record,
+        "run_id": "20260101-000000-zzzzzz",
+        "state": "generating",
+        "revision": 1,
+        "cost": {"kind": "inferred", "estimate_low": 0.27, "estimate_high": 0.39},
+    }
+    lab.js(
+        "const home = model.getMetadata('hailuo');"
+        "model.setMetadata('hailuo', {...home, runs: {...home.runs, [arg.run_id]: arg}});",
+        going,
+    )
+    expect(item).to_have_text("1 running · $0.27–0.39 est. today")
+    assert findings(lab, ".hailuo-status") == []
+    item.focus()
+    lab.page.keyboard.press("Enter")
+    expect(lab.page.locator("#hailuo-runs")).to_be_visible()
+    lab.js(
+        "const home = model.getMetadata('hailuo'); const runs = {...home.runs}; delete runs[arg];"
+        "model.setMetadata('hailuo', {...home, runs}); app.shell.collapseRight();",
+        going["run_id"],
+    )
+    expect(item).to_have_text("$0.00 today")
+
+
+def check_commands(lab: Lab) -> None:
+    lab.js("app.shell.activateById(panel.id); panel.content.activeCellIndex = arg;", AT)
+    assert lab.js("return app.commands.isEnabled('hailuo:compare-takes');"), (
+        "a table has the button"
+    )
+    lab.command("hailuo:open-quickstart")
+    quickstart = "hailuo-demo/quickstart.ipynb"
+    lab.ready(quickstart)
+    folder = lab.server.root / "hailuo-demo"
+    shipped = Path(__file__).parents[2] / "notebooks"
+    photo = "first-frame.jpg"
+    assert (folder / photo).read_bytes() == (shipped / photo).read_bytes()
+    assert "%%hailuo --provider demo" in str(lab.server.read(quickstart))
+    (folder / photo).write_bytes(b"mine")
+    lab.command("hailuo:open-quickstart")
+    assert (folder / photo).read_bytes() == b"mine", "what is there stays"
+    lab.js("app.shell.activateById(panel.id);")
+
+
 def check_untrusted(lab: Lab) -> None:
-    """An untrusted copy shows the static table: it loads no clip, asks no kernel and has no buttons."""
+    """An untrusted copy shows the static table: it loads no clip and has no buttons."""
     lab.save()
     path = lab.path.replace(".ipynb", "-copy.ipynb")
     text = (lab.server.root / lab.path).read_text().replace("A paper boat", "A paper ship")
@@ -204,11 +258,7 @@ def check_untrusted(lab: Lab) -> None:
     lab.page.on(
         "request", lambda request: clips.append(request.url) if ".mp4" in request.url else None
     )
-    lab.command(
-        "docmanager:open",
-        path=path,
-        kernel={"shouldStart": False, "canStart": False, "autoStartDefault": False},
-    )
+    lab.command("docmanager:open", path=path)
     lab.ready(path, kernel=False)
     lab.path = path
     lab.js("await panel.content.scrollToItem(arg, 'start');", AT)
@@ -217,4 +267,4 @@ def check_untrusted(lab: Lab) -> None:
     expect(output.locator(".hailuo-table, button, input, video")).to_have_count(0)
     output.locator("tbody tr").first.hover()
     assert clips == []
-    assert lab.js("return panel.sessionContext.session?.kernel ?? null;") is None
+    expect(lab.page.locator(STATUS)).to_be_hidden()

@@ -41,7 +41,7 @@ def test_what_a_front_end_may_ask_for(page: FrontEnd) -> None:
     assert welcome["client"] == page.client_id
     assert welcome["notebook"] == "nb"
     assert (welcome["records"], welcome["bundles"]) == ([], [])
-    assert welcome["can"] == ["rate", "price", "act", "tag"]
+    assert welcome["can"] == ["rate", "price", "act", "tag", "sweep"]
     assert page.run(INSERT).text == "False\n"
     hello(page, can=["insert", "later"])
     assert page.run(INSERT).text == "True\n"

@@ -1,6 +1,7 @@
 /** A table of runs on the page. Untrusted text is only ever set as text. */
 
 import type { IDisposable } from '@lumino/disposable';
+import { COMPARE_CLASS } from '../output/actions';
 import {
   createButton,
   createNamedMenuButton,
@@ -141,6 +142,8 @@ export class TableView implements IDisposable {
         )
       );
     this._buttons.compare = act('Compare', rows => this._actions.compare(rows));
+    // The palette's command presses it.
+    this._buttons.compare.classList.add(COMPARE_CLASS);
     this._buttons.join = act('Join…', rows => this._actions.join(rows));
     this._buttons.tag = act('Tag…', rows => this._tag(rows));
     this._buttons.rate = createNamedMenuButton('Rate', () => [
