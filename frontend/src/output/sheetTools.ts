@@ -46,7 +46,8 @@ export class SheetTools implements IDisposable {
       row.append(sending);
     }
     bar.append(row);
-    (table?.closest('[role="region"]') ?? table)?.before(bar);
+    // Before the box in which a wide table scrolls; JupyterLab's sanitizer has dropped its role.
+    table?.parentElement?.before(bar);
     this._addTicks();
     this._renderCompare();
     this._renderSize();
