@@ -313,6 +313,9 @@ def test_the_commands_are_in_the_palette_and_act_on_the_active_cell(
     lab.command("hailuo:open-panel")
     expect(lab.output(3).locator(".hailuo-panel")).to_be_visible()
     assert lab.js("return model.cells.length;") == count + 2
+    # The other tests have the same notebook.
+    lab.js("model.sharedModel.deleteCellRange(2, 4);")
+    assert lab.js("return model.cells.length;") == count
 
 
 def test_a_new_notebook_from_the_launcher(lab: Lab, panel: Locator, server: Server) -> None:
