@@ -307,6 +307,13 @@ def it_fits_a_narrow_page_in_both_themes(form: Form) -> None:
     lab.page.set_viewport_size({"width": 1300, "height": 1000})
 
 
+def test_the_palette_opens_it(open_tab: Callable[..., Lab], server: Server, name: str) -> None:
+    lab = open_tab(server.write(f"{name}.ipynb", ["1"]))
+    lab.command("hailuo:open-panel")
+    Form(lab).visible()
+    assert lab.js("return model.cells.length;") == 2
+
+
 def test_the_panel_in_notebook_7(
     open_lab: Callable[..., Lab], start_server: Callable[..., Server], simulator: Simulator
 ) -> None:
