@@ -412,6 +412,8 @@ def test_nothing_moves_while_a_cell_runs_again(
     lab.run(0, 1)
     lab.until_state("completed", 1)
     expect(lab.output(1).locator("video")).to_be_visible()
+    held = "return panel.content.widgets[1].node.style.minHeight === '';"
+    lab.until(lambda: lab.js(held), "the height is the cell's own")
     below = settled(lab, 2)
     lab.js(
         "const places = window.places = new Set();"
@@ -432,7 +434,6 @@ def test_nothing_moves_while_a_cell_runs_again(
     lab.until(lambda: settled(lab, 2) == pytest.approx(below, abs=2), "it is where it was")
     seen = lab.js("const seen = [...window.places]; window.places = null; return seen;")
     assert seen == pytest.approx([below] * len(seen), abs=2)  # live and finished card: rounding
-    held = "return panel.content.widgets[1].node.style.minHeight === '';"
     lab.until(lambda: lab.js(held), "the height is the cell's own again")
 
 
