@@ -1,4 +1,4 @@
-/** Opens the quickstart notebook: a copy of its own in the user's files, as `jupyter hailuo demo` makes it. */
+/** Opens the quickstart notebook: copies it to the user's files, as `jupyter hailuo demo` does. */
 
 import { URLExt } from '@jupyterlab/coreutils';
 import type { Contents } from '@jupyterlab/services';

@@ -157,6 +157,8 @@ def test_a_running_take_leaves_the_earlier_one_in_reach_and_can_be_cancelled(
     output.get_by_role("button", name="Later take").click()
     expect(card.get_by_role("timer")).to_be_visible()
 
+    # What one agrees to counts for the run as the dialog has found it, and this one goes no further.
+    expect(card).to_contain_text("Generating")
     cancel = card.get_by_role("button", name="Cancel…")
     expect(cancel).to_have_attribute(
         "title", "Shows what cancelling costs before anything is sent."

@@ -356,7 +356,7 @@ _TROUBLES: tuple[Trouble, ...] = (
     ),
     Trouble(JOBS, "A state nobody published", _LOOKS_AND_SUBMIT, _f("unknown-status", 2)),
     Trouble(
-        JOBS, "CANCELLED, which nobody published", _met(poll=(DONE, ANOTHER_WAY), result=DONE),
+        JOBS, "CANCELLED, an undocumented state", _met(poll=(DONE, ANOTHER_WAY), result=DONE),
         _f("answer", 3, status=200, body={"status": "CANCELLED"}),
     ),
     Trouble(

@@ -37,7 +37,7 @@ export class RunActions extends Questions<
   }
 }
 
-/** Return the answer that stands for the kernel's where it can't be asked. */
+/** Return the answer used when the kernel can't be asked. */
 export function actRefusal(ask: number, problem: string): ActedAnswer {
   return {
     ...{ op: 'acted', client: '', ask, problem },

@@ -69,7 +69,7 @@ export function laterRecord(
 /**
  * Return a record with the links to its media shortened, as `links.py` does for what leaves a machine.
  *
- * A sidecar keeps them whole: they open the clip for whoever has them.
+ * A sidecar keeps them whole, since anyone who has them can open the clip.
  */
 function withoutLinks(record: RunRecord): RunRecord {
   const job = asObject(record.job);

@@ -14,7 +14,7 @@ import { labelOf } from './rows';
 import { compareCell, joinCell } from './selection';
 
 /**
- * Run a command in a cell of its own below another, or again in the cell that has it already.
+ * Run a command in a new cell below another, or again in the cell that already has it.
  *
  * @param source - The cell's source. It sends nothing to a provider.
  * @param below - The id of the cell to insert it below.

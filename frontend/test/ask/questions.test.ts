@@ -25,7 +25,7 @@ test('a question waits until the kernel can be asked, and ends with the kernel',
   assert.equal((await second.answer)?.ask, 2);
   quotes.send = null;
   assert.equal(await first.answer, null);
-  quotes.answer(quote({ ask: 1 })); // too late: nobody asks any more
+  quotes.answer(quote({ ask: 1 })); // too late: no one is waiting
   const third = quotes.ask({ run: 'a', source: 'x' });
   third.drop();
   assert.equal(await third.answer, null);

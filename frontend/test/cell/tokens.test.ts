@@ -92,7 +92,7 @@ test('options, values, variables and camera commands differ', () => {
   );
 });
 
-test('no text keeps the colouring from going on', () => {
+test('no text stops the highlighting', () => {
   for (const line of [
     '%%hailuo "open',
     "--x='",
@@ -107,7 +107,7 @@ test('no text keeps the colouring from going on', () => {
   }
 });
 
-test('in a list each value may have quotes of its own', () => {
+test('each value of a list may be quoted', () => {
   let rest = '%%hailuo --sweep style="ink wash","35mm --film" --count 2';
   const place = startState();
   const kinds: Array<[string, string | null]> = [];

@@ -77,7 +77,7 @@ const ODD: unknown[] = [
   { toString: 1, length: -1 }
 ]; // prettier-ignore
 
-test('whatever stands in a stranger’s metadata, nothing is thrown and all is words', () => {
+test('any metadata of a stranger is shown as words, and nothing is thrown', () => {
   for (const odd of ODD) {
     entries(odd);
     entries({ runs: odd });

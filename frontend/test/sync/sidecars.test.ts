@@ -77,7 +77,7 @@ test('what is no record is none', () => {
   }
 });
 
-test('links that open the clip for whoever has them stay in the sidecar', () => {
+test('links that open the clip for anyone stay in the sidecar', () => {
   const link = 'https://cdn.example:8443/a/b/clip.mp4?X-Amz-Signature=0123';
   const text = JSON.stringify({
     ...DONE,
