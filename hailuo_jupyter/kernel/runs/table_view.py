@@ -103,6 +103,8 @@ class RunsView:
         How to see the next page; empty if there is none.
     pictures
         A note about missing posters; else empty.
+    order
+        The order as the caption has it.
     """
 
     caption: str
@@ -110,6 +112,7 @@ class RunsView:
     common: tuple[str, ...]
     next_page: str
     pictures: str = ""
+    order: str = ""
 
 
 def build_lines(
@@ -181,6 +184,7 @@ def table_json(view: RunsView) -> dict[str, Any]:
     """
     return {
         "caption": view.caption,
+        "order": view.order,
         "common": list(view.common),
         "remarks": [each for each in (view.pictures, view.next_page) if each],
         "runs": [_line_json(line) for line in view.lines],
