@@ -284,7 +284,8 @@ def _line(
         provider=shorten(escape_control(row.provider), _LINE),
         demo=row.provider == "demo",
         took="" if took is None else formatting.duration(took),
-        cost=shorten(cost_text(record), _PROMPT),
+        # Who reported the charge is in the record, and would be repeated in every row.
+        cost=shorten(cost_text(record.costing(actual_source=None)), _PROMPT),
         when=formatting.clock_time(row.created, now, tz),
         notebook=_notebook(record),
         name=shorten(escape_control(record.name or ""), _PROMPT),
