@@ -158,6 +158,10 @@ def test_no_key_and_no_signature_gets_into_a_record() -> None:
     assert made.endpoint == "https://api.example.com/v2/x"
     assert made.body is not None
     assert made.body["prompt"] == "x-api-key: my own words"
+    within = {"input": {"prompt": "password: swordfish", "password": "swordfish"}}
+    assert made.changed(body=within).body == {
+        "input": {"prompt": "password: swordfish", "password": "[redacted]"}
+    }
     assert made.job.media_link == "https://cdn.example.com/c.mp4?Expires=1750446300"
 
 
