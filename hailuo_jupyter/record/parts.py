@@ -112,7 +112,10 @@ Moment = Annotated[
 class Part(BaseModel):
     """What all parts have in common: never changed in place, and unknown names are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    # JSON has neither infinity nor NaN: stored as null, they would make a record unreadable.
+    model_config = ConfigDict(
+        frozen=True, extra="allow", populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class FrameRecord(Part):

@@ -175,6 +175,14 @@ def test_an_odd_answer_does_not_keep_a_run_from_being_written() -> None:
     assert Record.from_json(text) == made
 
 
+@pytest.mark.parametrize("fps", [float("nan"), float("inf")])
+def test_a_number_that_json_lacks_is_not_read_so_that_none_is_stored(fps: float) -> None:
+    clip = {"path": "a.mp4", "sha256": "0", "bytes": 1, "width": 1, "height": 1, "fps": fps}
+    values = json.loads(make().to_json()) | {"clip": {**clip, "duration_s": 1.0, "codec": "h264"}}
+    with pytest.raises(ValueError, match=r"clip\.fps"):
+        Record.from_json(json.dumps(values))
+
+
 def test_reproducibility_is_repeatable_and_never_identical() -> None:
     plain = make().reproducibility
     assert (plain.repeatable, plain.identical) == (True, False)
