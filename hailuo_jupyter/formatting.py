@@ -134,11 +134,11 @@ def clock_time(timestamp: float, now: float, tz: tzinfo | None, *, seconds: bool
 
 
 def local_time(timestamp: float, tz: tzinfo | None) -> datetime:
-    """Return a time, in seconds since 1970, in the reader's time zone; in UTC if it has no such date there."""
+    """Return a time, in seconds since 1970, in the reader's time zone; in UTC at the calendar's ends."""
     moment = datetime.fromtimestamp(timestamp, UTC)
     try:
         return moment.astimezone(tz)
-    except (OverflowError, ValueError):  # at either end of the calendar, in a record from elsewhere
+    except (OverflowError, ValueError):  # a record from elsewhere may have any date
         return moment
 
 
