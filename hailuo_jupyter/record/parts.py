@@ -66,7 +66,7 @@ def redacted_body(value: object) -> object:
 
 
 def _put_back_prompts(shown: dict[str, Any], sent: Mapping[str, Any]) -> None:
-    """Put prompts back as sent, whatever they contain: they are the user's own, and identify the request."""
+    """Restore prompts as sent, whatever they contain: they are the user's own, and identify the request."""
     for name, inner in sent.items():
         if name in PROMPT_FIELDS:
             shown[name] = _clean(inner)
