@@ -156,6 +156,12 @@ def _copy(engine: Engine, message: Act) -> Answer:
     if clip is None or clip.deleted is not None:
         return Answer(problem=f"Run {row.run_id} has no clip, or it was deleted.")
     target = copy_place(row.folder, clip, notebook.folder)
+    own = row.imported is None and target.parent == row.folder
+    if not own and not target.parent.resolve().is_relative_to(notebook.folder.resolve()):
+        # The notebook's author may have made that link, and the record may be the author's, too.
+        return Answer(
+            problem=f"The folder {target.parent.name} leads out of the notebook's folder; nothing was copied."
+        )
     if not is_clip(target, clip):
         if target.is_symlink() or target.exists():
             return Answer(

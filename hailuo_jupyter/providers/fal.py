@@ -149,7 +149,7 @@ class Fal(Dialect):
         if reply.ok and "status" in reply.table:
             return self._status(reply, job_id, kind)
         if reply.status == _CLOSED_BY_CLIENT and kind in {"", _CANCELLED}:
-            return News("failed", cancelled=True, reply=reply)
+            return News("failed", cancelled=True, sure=kind == _CANCELLED, reply=reply)
         if reply.ok and "video" in reply.table:
             return self._with_units(
                 News("completed", link=clip_link.find(reply.table), reply=reply)

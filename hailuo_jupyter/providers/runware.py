@@ -177,7 +177,10 @@ class Runware(Dialect):
         entry = entries[-1]
         inner = entry.get("error")
         error = inner if isinstance(inner, dict) else entry
-        failed = "code" in entry or entry.get("status") == "error"
+        ended = entry.get("status") == "error"
+        failed = ended or "code" in entry
+        if failed and entry.get("taskUUID") is None:
+            raise self.down(reply)  # the call's own error
         word = "error" if failed else entry.get("status")
         link = clip_link.first(entry.get("videoURL"))
         state: JobState = "completed" if link else self.states.get(str(word).lower(), "unknown")
@@ -186,6 +189,8 @@ class Runware(Dialect):
             state,
             word=str(word),
             link=link,
+            # The call has the job's UUID, too: an error without the job's state may be the call's own.
+            sure=ended or not failed,
             problem=self.failed(" ".join(redact.text(words).split())[:500]) if failed else None,
             cost_usd=number(entry.get("cost")) if state == "completed" else None,
             reply=reply,

@@ -36,6 +36,7 @@ from hailuo_jupyter.ids import new_run_id
 from hailuo_jupyter.json_depth import is_deeper
 from hailuo_jupyter.merge_conflict import conflict_line
 from hailuo_jupyter.record.parts import (
+    PROMPT_FIELDS,
     ClipRecord,
     CostRecord,
     FrameRecord,
@@ -83,9 +84,6 @@ SCHEMA = "hailuo-run/1"
 _MOST_LEVELS = 64
 _TOO_DEEP = "This is not a record of a run: it is nested too deeply"
 _SCHEMA_ID = "urn:hailuo-jupyter:run:1"
-
-#: The names of a prompt in providers' bodies: a prompt is never taken for a frame's address.
-PROMPT_FIELDS = frozenset({"prompt", "positivePrompt"})
 
 
 class Labels(TypedDict, total=False):

@@ -211,6 +211,8 @@ def test_a_cancelled_job() -> None:
     for body in ({"detail": "x", "error_type": "client_cancelled"}, {}):
         found = WIRE.news(reply(499, body))
         assert (found.state, found.cancelled) == ("failed", True)
+        # Without its word it may come from a gateway.
+        assert found.sure is bool(body)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ import { asObject, isSettled, recordsOf } from './records';
 import { doesGrow } from './repair';
 import { Repairs } from './repairs';
 import { Saver } from './save';
+import { senderOf } from './sender';
 import { WriterLock } from './writerLock';
 
 type Addressed = Exclude<Received, IMismatch>;
@@ -284,6 +285,7 @@ export class NotebookSync implements IDisposable {
     _: ISessionContext,
     message: KernelMessage.IMessage
   ): void {
+    this._sender = senderOf(message) ?? this._sender;
     if (KernelMessage.isCommOpenMsg(message)) {
       if (message.content.target_name === TARGET) {
         this._onKernelMessage(message.content.data);
@@ -402,7 +404,7 @@ export class NotebookSync implements IDisposable {
       this._writer.held &&
       this._settings.saveAfterSubmit
     ) {
-      this._saver.request();
+      this._saver.request(this._sender === this._kernel?.clientId);
     }
   }
 
@@ -426,6 +428,8 @@ export class NotebookSync implements IDisposable {
   /** Runs of whose submit this page has heard, or that were in the notebook's metadata before. */
   private readonly _bought: Set<string>;
   private _again = 0;
+  /** The session of the page that has last asked the kernel for something. */
+  private _sender: string | null = null;
   private _comm: string | null = null;
   private _trusted: boolean;
 }
