@@ -53,7 +53,7 @@ from hailuo_jupyter.record.parts import (
     redacted_body,
 )
 from hailuo_jupyter.record.paths import clip_names, is_stem
-from hailuo_jupyter.states import State, may_follow
+from hailuo_jupyter.states import UNSENT, State, may_follow
 
 if TYPE_CHECKING:
     from hailuo_jupyter.catalogue.types import Price, Provider
@@ -105,7 +105,9 @@ class Record(Part):
     run_id: Annotated[str, StringConstraints(pattern=RUN_ID)]
     revision: Annotated[int, Field(ge=1)]
     state: State
-    times: dict[str, Moment] = Field(description="When each state was first entered, UTC")
+    times: dict[str, Moment] = Field(
+        description="When each state was first entered, UTC; of several submits, the last one's"
+    )
     provider: str
     dialect: str
     wire: str
@@ -165,7 +167,8 @@ class Record(Part):
         state
             The state to go to.
         at
-            Seconds since 1970 of the transition; now if None. Stored at the first entry only.
+            Seconds since 1970 of the transition; now if None. Stored at the first entry only, except that a
+            run which was not sent yet enters ``submitting`` anew.
         **changes
             Fields to change, as for `changed`.
 
@@ -177,6 +180,9 @@ class Record(Part):
         if not may_follow(self.state, state):
             raise ValueError(f"run {self.run_id} cannot go from {self.state} to {state}")
         times = {state.value: _moment(at), **self.times}
+        if state is State.SUBMITTING and self.state in UNSENT:
+            # The provider deferred it before: only this one may have arrived, maybe an hour later.
+            times[state.value] = _moment(at)
         return self.changed(state=state, times=times, **changes)
 
     def changed(self, **changes: object) -> Self:
