@@ -68,6 +68,12 @@ test('a record’s own text stays text', () => {
       null
     ).includes('>replicate · 6 s · resolution 768P<')
   );
+  const named = takeHtml(
+    take('1', { name: 'fox', times: { submitted: '2026-11-30T12:33:49Z' } }),
+    null
+  );
+  assert.ok(named.includes('<bdi>fox</bdi>'));
+  assert.match(named, />2026-1[12]-\d\d \d\d:\d\d</);
   // What `String` cannot turn into a text.
   const odd = { toString: null };
   const strange = {
