@@ -105,9 +105,7 @@ class Record(Part):
     run_id: Annotated[str, StringConstraints(pattern=RUN_ID)]
     revision: Annotated[int, Field(ge=1)]
     state: State
-    times: dict[str, Moment] = Field(
-        description="When each state was first entered, UTC; of several submits, the last one's"
-    )
+    times: dict[str, Moment] = Field(description="When each state was first entered, UTC")
     provider: str
     dialect: str
     wire: str
