@@ -19,7 +19,7 @@ from hailuo_jupyter.ipynb.document import joined
 from hailuo_jupyter.ipynb.records import outputs
 from hailuo_jupyter.record import Record
 from hailuo_jupyter.record.paths import clip_names, sidecar_name
-from hailuo_jupyter.record.sidecar import possible_sidecars
+from hailuo_jupyter.record.sidecar import possible_sidecars, read_file
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.runlog.connection import is_there
 from hailuo_jupyter.settings import Hailuo
@@ -201,7 +201,7 @@ class RunLocator:
 
 def _read(path: Path, run_id: str) -> Sidecar:
     try:
-        record = Record.from_json(path.read_bytes())
+        record = Record.from_json(read_file(path, through_link=True))
     except OSError as error:
         return Sidecar(path, None, f"cannot be read: {error.strerror}")
     except ValueError as error:

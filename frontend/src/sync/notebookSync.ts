@@ -33,6 +33,7 @@ import type { JsonObject, RunRecord } from './records';
 import { asObject, isSettled, panelId, recordsOf, sweepId } from './records';
 import type { BundleKind } from './repair';
 import { Saver } from './save';
+import { senderOf } from './sender';
 import { Turns } from './turns';
 import { WriterLock } from './writerLock';
 
@@ -282,6 +283,7 @@ export class NotebookSync implements IDisposable {
     _: ISessionContext,
     message: KernelMessage.IMessage
   ): void {
+    this._sender = senderOf(message) ?? this._sender;
     if (KernelMessage.isCommOpenMsg(message)) {
       if (message.content.target_name === TARGET) {
         this._onKernelMessage(message.content.data);
@@ -401,7 +403,7 @@ export class NotebookSync implements IDisposable {
       this._writer.held &&
       this._settings.saveAfterSubmit
     ) {
-      this._saver.request();
+      this._saver.request(this._sender === this._kernel?.clientId);
     }
   }
 
@@ -459,6 +461,8 @@ export class NotebookSync implements IDisposable {
   /** Runs of whose submit this page has heard, or that were in the notebook's metadata before. */
   private readonly _bought: Set<string>;
   private _again = 0;
+  /** The session of the page that has last asked the kernel for something. */
+  private _sender: string | null = null;
   private _comm: string | null = null;
   private _trusted: boolean;
 }
