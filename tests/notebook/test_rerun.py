@@ -85,7 +85,8 @@ def check_rating(page: FrontEnd, first: Cell, run_id: str) -> None:
     assert "rated" not in bundle(page.run("%hailuo show canyon"))["text/plain"]
     assert said(page, "%hailuo rate canyon --clear") == gone
     assert "from 0 to 5" in refused(page, "%hailuo rate canyon 9")
-    assert "Usage: %hailuo rate RUN N" in refused(page, "%hailuo rate canyon")
+    assert "Usage: %hailuo rate RUN N." in (usage := refused(page, "%hailuo rate canyon"))
+    assert "Nothing was sent" not in usage  # no money is near
     assert "Run not found: 'nosuch'" in refused(page, "%hailuo rate nosuch 3")
 
 
