@@ -117,6 +117,13 @@ def test_details_of_a_task_show_its_clip() -> None:
     details = entry(taskType="getTaskDetails", request=[{}], response=response)
     row = WIRE.read_history_row(details)
     assert (row.job_id, row.outcome, row.link, row.cost_usd) == (JOB, "completed", CLIP, 0.28)
+    # Several calls have the job's UUID: an error that need not be the job's does not end it.
+    for error in ({"code": "internalServerError"}, {"code": "odd", "taskUUID": JOB}):
+        details = entry(taskType="getTaskDetails", request=[{}], response={"errors": [error]})
+        assert WIRE.read_history_row(details).outcome == "unknown"
+    ended = {"code": "providerError", "taskUUID": JOB, "status": "error"}
+    details = entry(taskType="getTaskDetails", request=[{}], response={"errors": [ended]})
+    assert WIRE.read_history_row(details).outcome == "failed"
     with pytest.raises(JobExpired):
         WIRE.read_history_row(errors(404, "taskFailedOrNotFound"))
     with pytest.raises(ProviderDown):

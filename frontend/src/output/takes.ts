@@ -4,7 +4,7 @@ import { costText, oneLine, plainText } from '../format';
 import { startedAt } from '../runs/entries';
 import type { RunRecord } from '../sync/records';
 import { asObject, asRecord, isReference } from '../sync/records';
-import { isInFolder } from './sanitize';
+import { addressOf, isInFolder } from './sanitize';
 
 /**
  * List the takes of a cell, the oldest first: the run that it shows, and its earlier clips.
@@ -49,9 +49,9 @@ export function takeLink(
   if (typeof path !== 'string' || beside === null) {
     return null;
   }
-  const folder = beside.replace(/[^/]*$/, '');
-  const link = folder + path.split('/').map(encodeURIComponent).join('/');
-  return isInFolder(link) ? link : null;
+  const address = addressOf(path);
+  const link = `${beside.replace(/[^/]*$/, '')}${address}`;
+  return address !== null && isInFolder(link) ? link : null;
 }
 
 /** Escape a text for HTML. */

@@ -219,7 +219,7 @@ export class HailuoDocument {
   }
 
   /**
-   * Copy from trusted outputs: each cell's list of runs, and records that are new or final.
+   * Copy from trusted outputs: each cell's list of runs, and records that are new, final or not sent.
    *
    * This does not mark the notebook as changed; a new output has already done so.
    */
@@ -233,8 +233,14 @@ export class HailuoDocument {
         this._listRuns(cell, ids);
         return records;
       });
+      // A run that a page knows as sent is not, after a refusal.
       this._write(
-        found.filter(record => isSettled(record) || !(record.run_id in known))
+        found.filter(
+          record =>
+            isSettled(record) ||
+            record.state === 'prepared' ||
+            !(record.run_id in known)
+        )
       );
     });
   }

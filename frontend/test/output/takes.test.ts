@@ -45,7 +45,7 @@ test('the takes of a cell are its finished clips, the oldest first', () => {
 test('a take’s clip lies in the folder of the one shown, and nowhere else', () => {
   assert.equal(takeLink(take('1'), 'my%20clips/2.mp4'), 'my%20clips/1.mp4');
   assert.equal(takeLink(take('1'), null), null);
-  for (const path of ['../../api/x.mp4', 4, null, undefined]) {
+  for (const path of ['../../api/x.mp4', '\ud800.mp4', 4, null, undefined]) {
     assert.equal(takeLink(take('1', { clip: { path } }), 'hailuo/2.mp4'), null);
   }
 });
