@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from hailuo_jupyter.container import NoContainer, look
+from hailuo_jupyter.files import file_sha256
 from hailuo_jupyter.record.parts import ClipRecord
 
 
@@ -43,18 +45,21 @@ class ClipFile:
 
 
 def clip_file(path: Path, clip: ClipRecord) -> ClipFile:
-    """Check a clip's file. Blocks; does not read one that has the clip's size.
+    """Check a clip's file. Blocks; reads it if it is a link, or does not have the clip's size.
 
     Parameters
     ----------
     path
-        Its path.
+        Its path. A link counts if it leads to exactly the clip, as git-annex stores it. In a folder from
+        someone else it may lead to any file of this machine, which would be embedded as the clip.
     clip
         Its facts in the record.
     """
     try:
         if not path.is_file():
             return ClipFile(Condition.GONE)
+        if path.is_symlink() and not _is_linked_clip(path, clip):
+            return ClipFile(Condition.DAMAGED, "is a link to a file that is not the clip")
         size = path.stat().st_size
         if size == clip.bytes:
             return ClipFile(Condition.HERE)
@@ -68,3 +73,15 @@ def clip_file(path: Path, clip: ClipRecord) -> ClipFile:
     if found.needed > size or not found.ends:
         return ClipFile(Condition.DAMAGED, f"has only {size} of its {clip.bytes} bytes")
     return ClipFile(Condition.CHANGED)
+
+
+def _is_linked_clip(path: Path, clip: ClipRecord) -> bool:
+    found = path.stat()
+    if found.st_size != clip.bytes:
+        return False
+    return _sha256(path.resolve(), found.st_size, found.st_mtime_ns) == clip.sha256
+
+
+@lru_cache(maxsize=256)  # called for each drawing
+def _sha256(path: Path, _size: int, _changed_ns: int) -> str:
+    return file_sha256(path)

@@ -134,8 +134,12 @@ def clock_time(timestamp: float, now: float, tz: tzinfo | None, *, seconds: bool
 
 
 def local_time(timestamp: float, tz: tzinfo | None) -> datetime:
-    """Return a time, in seconds since 1970, in the reader's time zone."""
-    return datetime.fromtimestamp(timestamp, UTC).astimezone(tz)
+    """Return a time, in seconds since 1970, in the reader's time zone; in UTC at the calendar's ends."""
+    moment = datetime.fromtimestamp(timestamp, UTC)
+    try:
+        return moment.astimezone(tz)
+    except (OverflowError, ValueError):  # a record from elsewhere may have any date
+        return moment
 
 
 def price_range(low: float | None, high: float | None, kind: str) -> str:

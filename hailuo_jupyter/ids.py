@@ -155,6 +155,8 @@ def is_file(path: Path | None) -> bool:
 
 def written_in(path: Path) -> str | None:
     """Return the id in a notebook's own metadata; None if it has none, or is not a notebook."""
+    if not is_file(path):
+        return None
     try:
         found = path.stat()
         return _written(path, found.st_mtime_ns, found.st_size)
@@ -172,6 +174,8 @@ def is_written_in(path: Path, made: str) -> bool:
 
     For many notebooks at once: one that does not contain the id is not parsed.
     """
+    if not is_file(path):
+        return False  # a pipe of a notebook's name would block forever
     try:
         data = path.read_bytes()
     except OSError:

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import lru_cache
+from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -35,6 +36,31 @@ ENVIRONMENT = {
     "run_log": "HAILUO_RUN_LOG",
     "sinks": "HAILUO_SINKS",
 }
+
+if TYPE_CHECKING:
+    _Float = Float[float, float]
+else:
+    _Float = Float  # without type parameters before traitlets 5.10
+
+#: No price in USD, and no clip in GB, is larger.
+_MOST = 1e6
+
+
+class _Number(_Float):
+    """A float, but not NaN: that is neither more nor less than anything, so no limit would hold."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return the value.
+
+        Raises
+        ------
+        TraitError
+            If it is invalid.
+        """
+        found = super().validate(obj, value)
+        if isnan(found):
+            self.error(obj, value)
+        return found
 
 
 class Hailuo(SingletonConfigurable):
@@ -60,12 +86,12 @@ class Hailuo(SingletonConfigurable):
         "there is no limit until the provider answers 429; then the limit is learned, and "
         "forgotten within minutes.",
     ).tag(config=True)
-    deadline_minutes = Float(
+    deadline_minutes = _Number(
         30.0,
         min=1.0,
         help="After this many minutes a run counts as overdue and is polled less often.",
     ).tag(config=True)
-    budget_notebook_usd = Float(
+    budget_notebook_usd = _Number(
         0.0,
         min=0.0,
         allow_none=True,
@@ -74,7 +100,7 @@ class Hailuo(SingletonConfigurable):
         "with at least the lower estimate. A request that would exceed the budget is not "
         "sent. 0 or None: no budget.",
     ).tag(config=True)
-    budget_day_usd = Float(
+    budget_day_usd = _Number(
         0.0,
         min=0.0,
         allow_none=True,
@@ -82,13 +108,14 @@ class Hailuo(SingletonConfigurable):
     ).tag(config=True)
     prices_usd = Dict(
         key_trait=Unicode(),
-        value_trait=Float(min=0.0),
+        value_trait=_Number(min=0.0, max=_MOST),
         help="Your own prices per clip in USD, instead of the catalogue's estimates, e.g. "
         "{'segmind': 0.4, 'segmind/mode=pro': 0.5, 'aimlapi/resolution=768P,duration=10': 0.6}.",
     ).tag(config=True)
-    max_clip_gb = Float(
+    max_clip_gb = _Number(
         2.0,
         min=0.001,
+        max=_MOST,
         help="Largest clip to download, in GB (10⁹ bytes).",
     ).tag(config=True)
     ask_history = Bool(
@@ -105,7 +132,7 @@ class Hailuo(SingletonConfigurable):
     sweep_confirm_runs = Int(
         5, min=0, help="Ask for confirmation before a sweep of more runs than this (or use --yes)."
     ).tag(config=True)
-    sweep_confirm_usd = Float(
+    sweep_confirm_usd = _Number(
         3.0,
         min=0.0,
         help="Ask for confirmation before a sweep that may cost more than this in USD (upper "
@@ -119,13 +146,13 @@ class Hailuo(SingletonConfigurable):
     embed = Bool(
         False, help="Store clips inside the notebook too (several MB each) instead of a link."
     ).tag(config=True)
-    embed_clip_mb = Float(
+    embed_clip_mb = _Number(
         2.0,
         min=0.0,
         help="Where a link to a clip cannot play, as in Google Colab: largest clip to store in the "
         "notebook, in MB (10⁶ bytes). Of a larger one a preview of up to 1 MB is stored.",
     ).tag(config=True)
-    embed_notebook_mb = Float(
+    embed_notebook_mb = _Number(
         20.0,
         min=0.0,
         help="Where links to clips cannot play: most MB of clips and previews that a kernel stores in "
@@ -143,7 +170,7 @@ class Hailuo(SingletonConfigurable):
         default_value="segmind",
         help="Which provider --provider demo imitates.",
     ).tag(config=True)
-    demo_speed = Float(
+    demo_speed = _Number(
         20.0,
         min=0.01,
         help="Speed of the demo's simulator, as a multiple of a real provider's.",

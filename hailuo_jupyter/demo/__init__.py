@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from hailuo_jupyter.catalogue import DEMO_SPEED
@@ -97,24 +97,46 @@ def lab(where: Path, say: Say, options: Sequence[str] = ()) -> int:
     """
     place = choose(where, to_open=True)
     say(f"Opening {_near(place.notebook)} in JupyterLab; press Ctrl-C here to stop it.")
-    with temporary(DEMO_SPEED) as simulated:
+    with _stopping() as stop_with, temporary(DEMO_SPEED) as simulated:
         command = [sys.executable, "-m", "jupyterlab", str(place.notebook), *options]
         running = subprocess.Popen(  # noqa: S603 - JupyterLab of this very installation
             command, cwd=place.folder, env={**os.environ, **_environment(place, simulated)}
         )
-        interrupted = -_AGAIN_S
-        while True:
-            try:
-                code = running.wait()
-            except KeyboardInterrupt:
-                # A terminal interrupts JupyterLab too, which asks for confirmation, and stops at the second
-                # one. Otherwise this process alone was interrupted.
-                if not _in_terminal() or time.monotonic() - interrupted < _AGAIN_S:
-                    running.terminate()
-                interrupted = time.monotonic()
-                continue
-            # An interrupt is how one leaves JupyterLab.
-            return 0 if code in {-signal.SIGINT, -signal.SIGTERM} else code
+        stop_with(running.terminate)
+        code = running.wait()
+    # An interrupt is how one leaves JupyterLab.
+    return 0 if code in {-signal.SIGINT, -signal.SIGTERM} else code
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Take signals that stop this process, also in a shell's background, where interrupts are ignored.
+
+    Yields a function that takes what stops JupyterLab; signals do that, and this process ends after it.
+    """
+    stops: list[Callable[[], None]] = []
+    interrupted = -_AGAIN_S
+
+    def terminate(*_: object) -> None:
+        if not stops:
+            raise KeyboardInterrupt
+        stops[0]()
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        before, interrupted = interrupted, time.monotonic()
+        # A terminal interrupts JupyterLab too, which asks for confirmation, and stops at the second
+        # one. Otherwise this process alone was interrupted.
+        if not stops or not _in_terminal() or interrupted - before < _AGAIN_S:
+            terminate()
+
+    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
+    earlier = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield stops.append
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 def _in_terminal() -> bool:

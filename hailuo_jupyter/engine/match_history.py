@@ -14,7 +14,8 @@ from typing import Any
 
 from hailuo_jupyter import redact
 from hailuo_jupyter.providers.history import HistoryRow
-from hailuo_jupyter.record import PROMPT_FIELDS, Record
+from hailuo_jupyter.record import Record
+from hailuo_jupyter.record.parts import PROMPT_FIELDS
 from hailuo_jupyter.states import State
 
 #: Seconds by which the provider's clock, or its row, may be earlier and later than our own record.

@@ -89,8 +89,12 @@ _FORMS: tuple[tuple[str, re.Pattern[bytes], tuple[bytes, ...]], ...] = (
     ),
     (
         KEY_SHAPED,
-        re.compile(rb"\bSG_[A-Za-z0-9]{12,}|\bsk-[A-Za-z0-9_-]{20,}"),
-        (b"sg_", b"sk-"),
+        re.compile(
+            rb"\bSG_[A-Za-z0-9]{12,}|\bsk-[A-Za-z0-9_-]{20,}|\br8_[A-Za-z0-9]{20,}"
+            # fal: an id and a secret
+            rb"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{20,}"
+        ),
+        (b"sg_", b"sk-", b"r8_", b":"),
     ),
     (
         CELL_PATH,
@@ -99,6 +103,7 @@ _FORMS: tuple[tuple[str, re.Pattern[bytes], tuple[bytes, ...]], ...] = (
     ),
     (KEY_MASKED, re.compile(rb"\bSG_[A-Za-z0-9]{1,12}" + _STARS), (b"sg_",)),
     (KEY_MASKED, re.compile(rb"\bsk-[A-Za-z0-9]{2,12}" + _STARS), (b"sk-",)),
+    (KEY_MASKED, re.compile(rb"\br8_[A-Za-z0-9]{1,12}" + _STARS), (b"r8_",)),
 )
 
 

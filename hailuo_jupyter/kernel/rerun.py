@@ -18,7 +18,7 @@ from hailuo_jupyter.engine.annotations import record_of
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.engine.submission import Submission
 from hailuo_jupyter.errors import NOTHING_SENT, FrameError
-from hailuo_jupyter.files import sha256
+from hailuo_jupyter.files import sha256_of
 from hailuo_jupyter.kernel import context, generate
 from hailuo_jupyter.kernel.generate_options import GenerateOptions, takes_options
 from hailuo_jupyter.record import FrameRecord, Record
@@ -205,13 +205,13 @@ def _kept(row: Row, name: str, frame: FrameRecord, folder: Path) -> Path | str:
     wrong = "was not saved"
     for home in dict.fromkeys((row.folder, folder)) if frame.kept else ():
         path = home / str(frame.kept)
-        try:
-            if sha256(path.read_bytes()) == frame.sha256:
-                return path
+        found = sha256_of(path)
+        if found is not None and found == frame.sha256:
+            return path
+        if found is not None:
             wrong = f"has changed in {home.name}/frames since it was sent"
-        except OSError:
-            if wrong == "was not saved":
-                wrong = f"is no longer in {home.name}/frames"
+        elif wrong == "was not saved":
+            wrong = f"is no longer in {home.name}/frames"
     if frame.url is not None:
         if whole_links(row.record):
             return frame.url

@@ -5,11 +5,12 @@ Where the user has to agree, the action is first described, with what it costs, 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hailuo_jupyter.kernel.action_answer import Answer, answered
+from hailuo_jupyter.kernel.consent import offer, redeem
 from hailuo_jupyter.states import AT_PROVIDER, RESUMABLE, UNSENT, State
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ def _delete(engine: Engine, message: Act) -> Answer:
                 _IRREPLACEABLE,
                 "The notebook and the run log keep the run's record and its cost.",
             ),
-            about=_CLIP,
+            about=offer(_Deletion(run_id, found.clip)),
         )
-    if message.about != _CLIP:
+    if redeem(message.about, _Deletion) != _Deletion(run_id, found.clip):
         return Answer(problem=_OTHER_FILES)
     done = prune([replace(found, frames={})], forget=False)
     engine.events.publish(found.log.get(run_id))
@@ -87,8 +88,9 @@ def _delete_copy(engine: Engine, message: Act, row: Row, path: Path) -> Answer:
         clip = row.record.clip
         kept = clip is not None and is_clip(row.folder / clip.path, clip)
         stays = f"The run's own clip in {row.folder} stays." if kept else _IRREPLACEABLE
-        return Answer((_question(files[0], "the copy "), stays), about=_COPY)
-    if message.about != _COPY:
+        about = offer(_Deletion(row.run_id, files[0]))
+        return Answer((_question(files[0], "the copy "), stays), about=about)
+    if redeem(message.about, _Deletion) != _Deletion(row.run_id, files[0]):
         return Answer(problem=_OTHER_FILES)
     done = delete_files(files)
     if path.exists():
@@ -97,8 +99,13 @@ def _delete_copy(engine: Engine, message: Act, row: Row, path: Path) -> Answer:
     return Answer((f"The copy {path.name} was deleted.", *done.remarks), (bundle,))
 
 
-#: What is deleted: a run's own clip, or a notebook's copy of it.
-_CLIP, _COPY = "clip", "copy"
+@dataclass(frozen=True)
+class _Deletion:
+    """What a person agrees to: to delete this file, as it is, of this run."""
+
+    run_id: str
+    clip: DeletableFile
+
 
 _OTHER_FILES = "The clip's files have changed. Delete it again to see which ones."
 
@@ -156,6 +163,12 @@ def _copy(engine: Engine, message: Act) -> Answer:
     if clip is None or clip.deleted is not None:
         return Answer(problem=f"Run {row.run_id} has no clip, or it was deleted.")
     target = copy_place(row.folder, clip, notebook.folder)
+    own = row.imported is None and target.parent == row.folder
+    if not own and not target.parent.resolve().is_relative_to(notebook.folder.resolve()):
+        # The notebook's author may have made that link, and the record may be the author's, too.
+        return Answer(
+            problem=f"The folder {target.parent.name} leads out of the notebook's folder; nothing was copied."
+        )
     if not is_clip(target, clip):
         if target.is_symlink() or target.exists():
             return Answer(

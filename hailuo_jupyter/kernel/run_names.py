@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from hailuo_jupyter.engine import process
 from hailuo_jupyter.engine.engine import Engine
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NOTHING_SENT, RunNotFound
-from hailuo_jupyter.formatting import escape_control
+from hailuo_jupyter.formatting import escape_control, local_time
 from hailuo_jupyter.kernel import context
 from hailuo_jupyter.kernel.commands.echo import echo
 from hailuo_jupyter.runlog import Row
@@ -77,7 +76,7 @@ def _is_here(row: Row, engine: Engine) -> bool:
 def _words(row: Row, engine: Engine) -> str:
     """Return a run's id, notebook and time."""
     where = "this notebook" if _is_here(row, engine) else row.notebook_path or "no notebook"
-    moment = datetime.fromtimestamp(row.created, UTC).astimezone()
+    moment = local_time(row.created, None)
     return f"{row.run_id} ({where}, {moment:%Y-%m-%d %H:%M})"
 
 

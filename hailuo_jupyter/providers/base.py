@@ -61,6 +61,9 @@ PAID_AND_FETCHED = "The clip is paid for and will be downloaded."
 #: Maximum characters of a state.
 _WORD = 60
 
+#: Maximum characters of a job's id; known ones have at most 100. A notebook and every poll's address hold it.
+_LONGEST_ID = 1000
+
 #: The state of a job at the provider; ``unknown`` is an undocumented one.
 JobState = Literal["queued", "generating", "completed", "failed", "unknown"]
 
@@ -556,9 +559,9 @@ class Dialect(ABC):
 
 
 def usable_id(value: Any) -> str | None:
-    """Return a job's id, or None if it is unusable in a URL: not text, blank, dots, lone surrogates."""
-    if isinstance(value, str) and value.isprintable() and value.strip(" ."):
-        return value
+    """Return a job's id, or None if it is unusable in a URL: not text, blank, dots, lone surrogates, long."""
+    if isinstance(value, str) and len(value) <= _LONGEST_ID and value.isprintable():
+        return value if value.strip(" .") else None
     return None
 
 

@@ -44,6 +44,9 @@ _ENDED = frozenset(
 #: What a request that was cancelled ends with, and the status code of that.
 _CANCELLED, _CLOSED_BY_CLIENT = "client_cancelled", 499
 
+#: Status codes that refuse the call, whatever else the answer says: a key or a rate says nothing of the job.
+_OF_THE_CALL = frozenset({401, 403, 429})
+
 #: Words of a refusal with 403 for an empty account, as users report it.
 _NO_CREDITS = ("exhausted", "balance", "locked", "credit", "top up", "billing")
 
@@ -143,13 +146,13 @@ class Fal(Dialect):
         ProviderError
             As for `Dialect.news`.
         """
-        if reply.page:
+        if reply.page or reply.status in _OF_THE_CALL:
             raise self.down(reply)
         kind = _kind(reply)
         if reply.ok and "status" in reply.table:
             return self._status(reply, job_id, kind)
         if reply.status == _CLOSED_BY_CLIENT and kind in {"", _CANCELLED}:
-            return News("failed", cancelled=True, reply=reply)
+            return News("failed", cancelled=True, sure=kind == _CANCELLED, reply=reply)
         if reply.ok and "video" in reply.table:
             return self._with_units(
                 News("completed", link=clip_link.find(reply.table), reply=reply)

@@ -127,7 +127,12 @@ class MiniMax(Dialect):
                 return News("failed", sure=False, problem=self._failed(reply), reply=reply)
             raise self.down(reply)
         news = self.read_state(reply, job_id)
-        return replace(news, problem=self._failed(reply)) if news.state == "failed" else news
+        if news.state != "failed":
+            return news
+        # Errors of the call come under 200, too, so a failure that names no job has to be repeated.
+        named = self.job_id(reply)
+        sure = news.sure and named is not None and job_id in {None, named}
+        return replace(news, sure=sure, problem=self._failed(reply))
 
     def is_about(self, reply: Reply, job_id: str | None) -> bool:
         """Check that the answer names the job: gateways send their own status."""

@@ -47,9 +47,9 @@ def _read(literal: str) -> str | None:
 def knows_job(dialect: Dialect, reply: Reply) -> bool | None:
     """Return whether the provider knows a job, by a reply about it; None if the reply does not say."""
     try:
-        dialect.news(reply)
+        news = dialect.news(reply)
     except JobExpired:
         return False
     except HailuoError:
         return None
-    return True if reply.ok or dialect.documented(reply) else None
+    return True if (reply.ok and news.sure) or dialect.documented(reply) else None

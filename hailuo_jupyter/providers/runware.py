@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from hailuo_jupyter import redact
-from hailuo_jupyter.errors import AnswerLost, HailuoError, JobExpired
+from hailuo_jupyter.errors import AnswerLost, HailuoError, JobExpired, ProviderError
 from hailuo_jupyter.keys import Key, KeyHeader
 from hailuo_jupyter.providers import clip_link
 from hailuo_jupyter.providers.base import (
@@ -177,7 +177,10 @@ class Runware(Dialect):
         entry = entries[-1]
         inner = entry.get("error")
         error = inner if isinstance(inner, dict) else entry
-        failed = "code" in entry or entry.get("status") == "error"
+        ended = entry.get("status") == "error"
+        failed = ended or "code" in entry
+        if failed and entry.get("taskUUID") is None:
+            raise self.down(reply)  # the call's own error
         word = "error" if failed else entry.get("status")
         link = clip_link.first(entry.get("videoURL"))
         state: JobState = "completed" if link else self.states.get(str(word).lower(), "unknown")
@@ -186,6 +189,8 @@ class Runware(Dialect):
             state,
             word=str(word),
             link=link,
+            # The call has the job's UUID, too: an error without the job's state may be the call's own.
+            sure=ended or not failed,
             problem=self.failed(" ".join(redact.text(words).split())[:500]) if failed else None,
             cost_usd=number(entry.get("cost")) if state == "completed" else None,
             reply=reply,
@@ -206,12 +211,15 @@ class Runware(Dialect):
         entry = next((each for each in entries if "request" in each or "response" in each), None)
         if not reply.ok or entry is None:
             raise self.down(reply)
-        response = entry.get("response")
-        news = self.news(Reply(200, {}, json.dumps(response).encode()), self.job_id(reply))
+        job_id, answer = usable_id(entry.get("taskUUID")), json.dumps(entry.get("response"))
+        try:
+            news = self.news(Reply(200, {}, answer.encode()), self.job_id(reply))
+        except ProviderError:  # the response of some other call under the same UUID
+            return HistoryRow(job_id)
         outcomes: Mapping[str, Outcome] = {"completed": "completed", "failed": "failed"}
         return HistoryRow(
-            usable_id(entry.get("taskUUID")),
-            outcome=outcomes.get(news.state, "active"),
+            job_id,
+            outcome=outcomes.get(news.state, "active") if news.sure else "unknown",
             cost_usd=news.cost_usd,
             words=news.problem.what if news.problem else "",
             link=news.link,

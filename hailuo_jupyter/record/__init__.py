@@ -36,6 +36,7 @@ from hailuo_jupyter.ids import new_run_id
 from hailuo_jupyter.json_depth import is_deeper
 from hailuo_jupyter.merge_conflict import conflict_line
 from hailuo_jupyter.record.parts import (
+    PROMPT_FIELDS,
     ClipRecord,
     CostRecord,
     FrameRecord,
@@ -52,7 +53,7 @@ from hailuo_jupyter.record.parts import (
     redacted_body,
 )
 from hailuo_jupyter.record.paths import clip_names, is_stem
-from hailuo_jupyter.states import State, may_follow
+from hailuo_jupyter.states import UNSENT, State, may_follow
 
 if TYPE_CHECKING:
     from hailuo_jupyter.catalogue.types import Price, Provider
@@ -83,9 +84,6 @@ SCHEMA = "hailuo-run/1"
 _MOST_LEVELS = 64
 _TOO_DEEP = "This is not a record of a run: it is nested too deeply"
 _SCHEMA_ID = "urn:hailuo-jupyter:run:1"
-
-#: The names of a prompt in providers' bodies: a prompt is never taken for a frame's address.
-PROMPT_FIELDS = frozenset({"prompt", "positivePrompt"})
 
 
 class Labels(TypedDict, total=False):
@@ -167,7 +165,8 @@ class Record(Part):
         state
             The state to go to.
         at
-            Seconds since 1970 of the transition; now if None. Stored at the first entry only.
+            Seconds since 1970 of the transition; now if None. Stored at the first entry only, except that a
+            run which was not sent yet enters ``submitting`` anew.
         **changes
             Fields to change, as for `changed`.
 
@@ -179,6 +178,9 @@ class Record(Part):
         if not may_follow(self.state, state):
             raise ValueError(f"run {self.run_id} cannot go from {self.state} to {state}")
         times = {state.value: _moment(at), **self.times}
+        if state is State.SUBMITTING and self.state in UNSENT:
+            # The provider deferred it before: only this one may have arrived, maybe an hour later.
+            times[state.value] = _moment(at)
         return self.changed(state=state, times=times, **changes)
 
     def changed(self, **changes: object) -> Self:

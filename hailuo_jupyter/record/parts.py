@@ -21,6 +21,9 @@ from hailuo_jupyter import formatting, redact
 from hailuo_jupyter.container import kind_of
 from hailuo_jupyter.ids import is_cell_id
 
+#: The names of a prompt in providers' bodies: a prompt is never redacted, nor taken for a frame's address.
+PROMPT_FIELDS = frozenset({"prompt", "positivePrompt"})
+
 #: Amounts that differ by less are the same, in USD.
 _SAME_USD = 1e-6
 
@@ -56,11 +59,19 @@ def redacted_body(value: object) -> object:
     """Redact the JSON that was sent, except the prompt."""
     if not isinstance(value, Mapping):
         return value
-    # The prompt is the user's own and is kept as sent, whatever it contains.
-    return {
-        name: _clean(inner if name == "prompt" else redact.json(inner))
-        for name, inner in value.items()
-    }
+    shown = _clean(redact.json(value))
+    if isinstance(shown, dict):
+        _put_back_prompts(shown, value)
+    return shown
+
+
+def _put_back_prompts(shown: dict[str, Any], sent: Mapping[str, Any]) -> None:
+    """Restore prompts as sent, whatever they contain: they are the user's own, and identify the request."""
+    for name, inner in sent.items():
+        if name in PROMPT_FIELDS:
+            shown[name] = _clean(inner)
+        elif isinstance(inner, Mapping) and isinstance(shown.get(name), dict):
+            _put_back_prompts(shown[name], inner)
 
 
 def _relative(value: str) -> str:
@@ -101,7 +112,10 @@ Moment = Annotated[
 class Part(BaseModel):
     """What all parts have in common: never changed in place, and unknown names are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    # JSON has neither infinity nor NaN: stored as null, they would make a record unreadable.
+    model_config = ConfigDict(
+        frozen=True, extra="allow", populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class FrameRecord(Part):

@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from hailuo_jupyter import clip_file as files
 from hailuo_jupyter.record import Record
 
 
@@ -57,4 +58,5 @@ def clip_file(record: Record, folder: Path) -> Path | None:
     if record.clip is None:
         return None
     path = folder / record.clip.path
-    return path if path.is_file() and path.stat().st_size == record.clip.bytes else None
+    is_here = files.clip_file(path, record.clip).condition is files.Condition.HERE
+    return path if is_here else None

@@ -199,8 +199,17 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
     expect(dialog.locator("video")).to_have_count(2)
     expect(dialog.get_by_role("button", name="Play")).to_be_visible()
     done.page.keyboard.press("Escape")
+    # In a small window, too, the switch is beside the title, and the card is as high for every take.
+    done.js("app.shell.collapseLeft(); app.shell.collapseRight();")
+    done.page.set_viewport_size({"width": 800, "height": 700})
+    card = output.locator(".hailuo-output")
+    earlier = [card.bounding_box(), takes.bounding_box()]
+    title = output.locator(".hailuo-title .hailuo-state").bounding_box()
+    assert abs(title["y"] - earlier[1]["y"]) < title["height"] / 2
     output.get_by_role("button", name="Later take").click()
     expect(output.locator("video")).to_have_attribute("title", f"Clip of run {second}")
+    assert [card.bounding_box(), takes.bounding_box()] == earlier
+    done.page.set_viewport_size(SIZE)
     assert sum(name in job.prompt for job in simulator.ledger.jobs) == 2
     saved = done.save()
     assert sorted(saved.metadata.hailuo.runs) == sorted([first, second])
@@ -215,6 +224,15 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
         each for each in verify(server.root / done.path, settings=Hailuo(run_log=str(log))).findings
         if each.kind == "drift"
     ]  # fmt: skip
+
+
+def test_a_long_prompt_wraps_in_its_cell(open_tab: OpenLab, server: Server, name: str) -> None:
+    prompt = "A heron lifts off a lake. " * 12
+    lab = open_tab(server.write(f"{name}.ipynb", [f"%%hailuo\n{prompt}", f"# {prompt}"]))
+    hidden = "scroller => scroller.scrollWidth - scroller.clientWidth"
+    ours, python = (lab.cell(number).locator(".cm-scroller") for number in (0, 1))
+    lab.until(lambda: python.evaluate(hidden) > 0, "a line of code does not wrap")
+    lab.until(lambda: ours.evaluate(hidden) == 0, "the prompt is seen as a whole")
 
 
 def jobs(simulator: Simulator, name: str) -> int:

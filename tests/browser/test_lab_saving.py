@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Request, Route, expect
+from playwright.sync_api import Browser, Request, Route, expect
 
 from tests.support.browser_fixture import Lab, Server
 
@@ -59,6 +59,24 @@ def test_a_burst_of_submits_is_saved_once(
     lab.js("model.cells.get(0).sharedModel.setSource(arg);", cell(f"{name} again"))
     lab.start(0)
     lab.until(lambda: len(saved(server, path)) == 4, "the file has the fourth record")
+
+
+def test_of_two_browsers_the_one_that_submitted_saves(
+    open_lab: OpenLab, browser: Browser, server: Server, name: str
+) -> None:
+    path = server.write(f"{name}.ipynb", [cell(name)])
+    server.trust(path)
+    with Lab(browser, server, path) as other:
+        lab = open_lab(path)
+        found, others = writes(lab), writes(other)
+        lab.start(0)
+        other.until(lambda: len(other.records()) == 1, "the other page knows of the submit")
+        lab.until(lambda: len(saved(server, path)) == 1, "the file has the record")
+        other.page.wait_for_timeout(SETTLED_MS)
+        assert [each.partition("?")[0] for each in found] == [f"PUT {path}"]
+        assert others == []
+        expect(other.page.get_by_role("dialog")).to_have_count(0)
+    assert len(saved(server, path)) == 1
 
 
 def test_a_file_that_has_changed_on_disk_is_left_alone(

@@ -88,11 +88,25 @@ def test_a_link_to_the_folder_of_a_clip_is_not_a_copy(lab: EngineFixture, engine
     other = lab.folder / "other"
     other.mkdir()
     (other / clip.parent.name).symlink_to(clip.parent)
-    assert act("delete", run, other, about="clip")["problem"] == ""
+    about = act("delete", run, other, confirmed=False)["about"]
+    assert act("delete", run, other, about=about)["problem"] == ""
     assert not clip.exists()
     after = engine.row(run.run_id).record.clip
     assert after is not None
     assert after.deleted is not None
+
+
+def test_a_clip_is_deleted_only_after_this_kernel_has_described_that(
+    lab: EngineFixture, engine: Engine
+) -> None:
+    run, clip = ready(lab, engine)
+    other, _ = ready(lab, engine, prompt="another cat")
+    described = act("delete", other, lab.folder, confirmed=False)["about"]
+    for about in ("", "clip", described):
+        problem = act("delete", run, lab.folder, about=about)["problem"]
+        assert problem.startswith("The clip's files have changed.")
+    assert clip.is_file()
+    assert act("delete", other, lab.folder, about=described)["problem"] != "", "it is valid once"
 
 
 def test_a_copied_clip_replaces_no_other_file(lab: EngineFixture, engine: Engine) -> None:

@@ -13,9 +13,10 @@ from hailuo_jupyter.engine.decide import Action
 from hailuo_jupyter.engine.run import Run
 from hailuo_jupyter.errors import NotBought
 from hailuo_jupyter.ipynb.verify import against_files
-from hailuo_jupyter.kernel.display.run_view import clip_view
+from hailuo_jupyter.kernel.display.run_view import Inside, clip_view
 from hailuo_jupyter.kernel.runs import table_view
 from hailuo_jupyter.runlog import Row
+from hailuo_jupyter.sinks.base import clip_file as clip_of_sink
 from hailuo_jupyter.states import State
 from tests.support.engine_fixture import EngineFixture, eventually, no_longer_kept
 
@@ -102,6 +103,36 @@ def test_a_damaged_clip_that_the_provider_has_deleted_is_not_bought_again(
     assert "--new" in caught.value.todo
     assert path.read_bytes() == POINTER
     assert (lab.submits(), run.status) == (1, State.COMPLETED)
+
+
+@pytest.mark.parametrize("more", [b"", b"of any length"])
+def test_a_link_counts_only_if_it_leads_to_the_clip(lab: EngineFixture, more: bytes) -> None:
+    engine = lab.engine()
+    run = lab.place(engine).wait(60)
+    assert run.clip is not None
+    path, content = run.clip, run.clip.read_bytes()
+    private = lab.folder / "private"
+    private.write_bytes(bytes(len(content)) + more)
+    path.unlink()
+    path.symlink_to(private)
+    assert run.clip is None
+    view = clip_view(row_of(lab, run), lab.folder, inside=Inside(whole=True))
+    assert view is not None
+    assert view.src is None
+    assert "is a link" in view.absent
+    assert clip_of_sink(run.record, lab.clips) is None
+    private.write_bytes(content)
+    assert run.clip == path
+    assert clip_of_sink(run.record, lab.clips) == path
+    private.write_bytes(b"private")
+    (again,) = lab.placed(engine)
+    assert again.action is Action.FETCH
+    eventually(lambda: run.clip is not None)
+    assert (path.is_symlink(), path.read_bytes(), private.read_bytes()) == (
+        False,
+        content,
+        b"private",
+    )
 
 
 CHANGED: dict[str, Callable[[Path], bytes]] = {

@@ -17,6 +17,7 @@ from hailuo_jupyter.engine import process
 from hailuo_jupyter.errors import ClipError, DiskError
 from hailuo_jupyter.ids import new_run_id
 from hailuo_jupyter.ipynb.import_runs import import_runs
+from hailuo_jupyter.ipynb.locate import RunLocator
 from hailuo_jupyter.ipynb.sync import sync
 from hailuo_jupyter.kernel.join import join
 from hailuo_jupyter.record import Record
@@ -145,6 +146,19 @@ def test_below_the_notebook_below_a_named_folder_and_where_it_is_set(
         chosen = Hailuo(run_log=settings.run_log, output_dir=str(tmp_path / "disk"))
         assert dict(import_runs([path], chosen).counts) == {Adopted.NEW: 1}
     assert logged(outside, settings) == tmp_path / "disk"
+
+
+def test_a_file_that_is_too_long_for_a_record_is_not_read(tmp_path: Path, settings: Hailuo) -> None:
+    made = record()
+    path = write_sidecar(made, tmp_path)
+    with RunLocator(tmp_path, notebook(), settings=settings) as places:
+        found = places.sidecar(made.run_id, tmp_path)
+        assert found is not None
+        assert found.record == made
+        path.write_text(path.read_text() + " " * (2 * 1024 * 1024))
+        found = places.sidecar(made.run_id, tmp_path)
+        assert found is not None
+        assert found.record is None
 
 
 def test_a_folder_that_the_log_has_stays_right(tmp_path: Path, settings: Hailuo) -> None:

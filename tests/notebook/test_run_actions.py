@@ -97,6 +97,22 @@ def test_a_clip_is_copied_next_to_a_notebook_that_lacks_it(page: FrontEnd) -> No
     assert "in no folder" in act(page, "copy", run_id, confirmed=True)["problem"]
 
 
+def test_a_clip_is_copied_through_no_link_out_of_the_notebooks_folder(page: FrontEnd) -> None:
+    run_id = run(page)
+    folder = page.notebook.parent
+    (clip,) = folder.rglob(f"{run_id}.mp4")
+    other, outside = folder / "other", folder / "outside"
+    other.mkdir()
+    outside.mkdir()
+    (other / clip.parent.name).symlink_to(outside)
+    (other / "copy.ipynb").write_bytes(page.notebook.read_bytes())
+    page.say("hello", id="nb3", root=str(folder), path="other/copy.ipynb", known={}, shown=[])
+    page.until(lambda: any(each.get("notebook") == "nb3" for each in page.sync), 60)
+
+    assert "leads out of" in act(page, "copy", run_id, confirmed=True)["problem"]
+    assert list(outside.iterdir()) == []
+
+
 def test_a_job_is_cancelled_after_its_cost_was_said(
     page: FrontEnd, folder: Path, simulator: Simulator
 ) -> None:

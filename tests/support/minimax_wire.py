@@ -24,4 +24,4 @@ def answer(code: int = 0, message: str = "success", http: int = 200, **more: Any
 
 def status(word: str, code: int = 0, message: str = "success", **more: Any) -> Reply:
     """Return the status of the job."""
-    return answer(code, message, task_id=JOB, status=word, file_id="", **more)
+    return answer(code, message, **{"task_id": JOB, "status": word, "file_id": "", **more})

@@ -60,6 +60,12 @@ def encoded(shift: int) -> str:
         (f"a.mp4%3Ftoken%3D{OTHER}", kinds.SIGNED),
         ("SG_0123456789abcdef", kinds.KEY_SHAPED),
         ("sk-abcdefghij0123456789", kinds.KEY_SHAPED),
+        ("r8_0123456789abcdefghijABCDEFGHIJ0123456", kinds.KEY_SHAPED),
+        (
+            "FAL: 0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0:0123456789abcdef0123456789abcdef",
+            kinds.KEY_SHAPED,
+        ),
+        ("r8_ab***", kinds.KEY_MASKED),
         ('{"cell_id": "vscode-notebook-cell:/home/ann/a.ipynb#W0s%3D"}', kinds.CELL_PATH),
         ("vscode-notebook-cell://ssh-remote%2Bhost/home/ann/a.ipynb#W0s", kinds.CELL_PATH),
         ("vscode-notebook-cell:/c%3A/Users/ann/a.ipynb#W0s", kinds.CELL_PATH),

@@ -15,22 +15,19 @@ from hailuo_jupyter.keys import Key
 
 
 class Lab:
-    """A process that is interrupted some times, and then ends."""
+    """A process while which we get signals; it then ends."""
 
-    def __init__(self, interrupts: int) -> None:
-        self.interrupts, self.terminated, self.command = interrupts, 0, [""]
+    def __init__(self, signals: list[signal.Signals]) -> None:
+        self.signals, self.terminated, self.command = signals, 0, [""]
 
     def __call__(self, command: list[str], **_: object) -> Lab:
         self.command = command
         return self
 
     def wait(self) -> int:
-        if self.terminated:
-            return -signal.SIGTERM
-        if self.interrupts:
-            self.interrupts -= 1
-            raise KeyboardInterrupt
-        return -signal.SIGINT
+        for each in self.signals:
+            signal.raise_signal(each)
+        return -signal.SIGTERM if self.terminated else -signal.SIGINT
 
     def terminate(self) -> None:
         self.terminated += 1
@@ -45,22 +42,38 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "temporary", temporary)
 
 
-@pytest.mark.usefixtures("simulated")
+@pytest.fixture
+def background() -> Iterator[None]:
+    """Signals are handled as in a process that a shell starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("simulated", "background")
 @pytest.mark.parametrize(
-    ("terminal", "interrupts", "terminated"),
-    [(True, 1, 0), (True, 2, 1), (False, 1, 1), (False, 0, 0)],
+    ("terminal", "signals", "terminated"),
+    [
+        (True, [signal.SIGINT], 0),
+        (True, [signal.SIGINT, signal.SIGINT], 1),
+        (False, [signal.SIGINT], 1),
+        (False, [], 0),
+        (True, [signal.SIGTERM], 1),
+    ],
 )
-def test_an_interrupt_reaches_jupyterlab(
+def test_a_signal_reaches_jupyterlab(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     terminal: bool,
-    interrupts: int,
+    signals: list[signal.Signals],
     terminated: int,
 ) -> None:
-    lab = Lab(interrupts)
+    lab = Lab(signals)
     monkeypatch.setattr(demo.subprocess, "Popen", lab)
     monkeypatch.setattr(demo, "_in_terminal", lambda: terminal)
     assert demo.lab(tmp_path, lambda *_: None, ["--no-browser"]) == 0
     assert lab.terminated == terminated
     assert lab.command[-1] == "--no-browser"
     assert lab.command[-2].endswith("quickstart.ipynb")
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -144,6 +144,19 @@ def test_a_job_is_given_to_one_run_and_only_where_nothing_else_fits(
             assert found[mine.run_id].row is None
 
 
+def test_a_request_that_was_deferred_is_looked_for_when_it_was_sent_at_last() -> None:
+    segmind = catalogue.provider("segmind")
+    made = record.prepare(request.build("a cat", segmind, options={}), segmind, at=100_000.0)
+    deferred = made.moved(State.SUBMITTING, at=100_001.0, body=BODY).moved(State.PREPARED)
+    lost = deferred.moved(State.SUBMITTING, at=103_600.0).moved(State.UNCONFIRMED, at=103_660.0)
+    known = lost_request(lost)
+    assert known is not None
+    assert (known.sent, known.first, known.last) == (103_600.0, 103_480.0, 103_780.0)
+    # A repeat of a lost one does not: the first may have arrived.
+    repeated = made.moved(State.SUBMITTING, at=200.0).moved(State.SUBMITTING, at=230.0)
+    assert repeated.entered(State.SUBMITTING) == 200.0
+
+
 def test_inputs_within_an_object_are_compared() -> None:
     frame = {"frame": "0" * 64}
     sent = {"input": {"prompt": "a cat", "duration": 6, "first_frame_image": frame}}

@@ -207,10 +207,21 @@ def test_the_result_of_a_failed_job(status: int, body: Any, kind: type, sure: bo
     assert (found.state, type(found.problem), found.sure) == ("failed", kind, sure)
 
 
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, KeyRefused), (403, KeyRefused), (429, RateLimited)]
+)
+def test_a_refused_call_does_not_end_a_job(status: int, error: type[HailuoError]) -> None:
+    for kind in ("bad_request", "client_disconnected"):
+        with pytest.raises(error):
+            WIRE.news(reply(status, {"detail": "x", "error_type": kind}))
+
+
 def test_a_cancelled_job() -> None:
     for body in ({"detail": "x", "error_type": "client_cancelled"}, {}):
         found = WIRE.news(reply(499, body))
         assert (found.state, found.cancelled) == ("failed", True)
+        # Without its word it may come from a gateway.
+        assert found.sure is bool(body)
 
 
 @pytest.mark.parametrize(

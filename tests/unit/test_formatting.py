@@ -5,12 +5,19 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hailuo_jupyter.formatting import encodable, escape_control, price_range, print_safely
+from hailuo_jupyter.formatting import (
+    encodable,
+    escape_control,
+    local_time,
+    price_range,
+    print_safely,
+)
 from hailuo_jupyter.kernel.commands.echo import echo
 from hailuo_jupyter.record import CostRecord
 
@@ -57,5 +64,14 @@ def test_an_amount_that_is_none_is_not_shown(odd: float) -> None:
     """A stranger's record holds any number."""
     assert price_range(odd, 0.3, "inferred") == "$0.30 est."
     assert price_range(odd, odd, "published") == "price not known"
-    cost = CostRecord(kind="published", source="", as_of="", actual=odd, estimate_high=odd)
+    plain = CostRecord(kind="published", source="", as_of="")
+    cost = plain.model_copy(update={"actual": odd, "estimate_high": odd})
     assert cost.text() == "price not known"
+
+
+@pytest.mark.parametrize(("year", "hours"), [(1, -5), (9999, 9)])
+def test_a_time_at_the_end_of_the_calendar_is_shown(year: int, hours: int) -> None:
+    moment = datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 12, tzinfo=UTC)
+    moment += timedelta(hours=11 if hours > 0 else -11)
+    shown = local_time(moment.timestamp(), timezone(timedelta(hours=hours)))
+    assert shown == moment

@@ -19,9 +19,11 @@ from hailuo_jupyter import startup
 from hailuo_jupyter.ids import (
     Notebook,
     is_cell_id,
+    is_written_in,
     made_of_colab,
     made_of_folder,
     made_of_path,
+    written_in,
 )
 from hailuo_jupyter.kernel.context import Sessions
 from hailuo_jupyter.kernel.frontends import path_in_cell_id
@@ -234,3 +236,11 @@ def test_a_cells_id_may_be_anything(text: str) -> None:
         assert path is None or path.is_absolute()
         assert not is_cell_id(cell_id) or (len(cell_id) <= 64 and "/" not in cell_id)
         Sessions().notebook(request(cell_id), {})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX has pipes with names")
+def test_a_pipe_with_a_notebooks_name_is_not_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.ipynb"
+    os.mkfifo(pipe)
+    assert written_in(pipe) is None
+    assert not is_written_in(pipe, "an-id")

@@ -145,6 +145,10 @@ def test_a_failure_and_refused_content() -> None:
     silent = WIRE.news(status("Fail"), JOB).problem
     assert isinstance(silent, JobFailed)
     assert "success" not in silent.what
+    assert WIRE.news(status("Fail"), JOB).sure
+    for other in (None, "another"):
+        assert not WIRE.news(status("Fail", 1002, "rate limit", task_id=other), JOB).sure
+        assert knows_job(WIRE, status("Fail", 1004, "login fail", task_id=None)) is None
     blocked = WIRE.news(status("Fail", 1027, "output new_sensitive"), JOB)
     assert isinstance(blocked.problem, Moderated)
     assert blocked.sure

@@ -158,6 +158,10 @@ def test_no_key_and_no_signature_gets_into_a_record() -> None:
     assert made.endpoint == "https://api.example.com/v2/x"
     assert made.body is not None
     assert made.body["prompt"] == "x-api-key: my own words"
+    within = {"input": {"prompt": "password: swordfish", "password": "swordfish"}}
+    assert made.changed(body=within).body == {
+        "input": {"prompt": "password: swordfish", "password": "[redacted]"}
+    }
     assert made.job.media_link == "https://cdn.example.com/c.mp4?Expires=1750446300"
 
 
@@ -169,6 +173,14 @@ def test_an_odd_answer_does_not_keep_a_run_from_being_written() -> None:
     text = made.to_json()
     assert text.encode()
     assert Record.from_json(text) == made
+
+
+@pytest.mark.parametrize("fps", [float("nan"), float("inf")])
+def test_a_number_that_json_lacks_is_not_read_so_that_none_is_stored(fps: float) -> None:
+    clip = {"path": "a.mp4", "sha256": "0", "bytes": 1, "width": 1, "height": 1, "fps": fps}
+    values = json.loads(make().to_json()) | {"clip": {**clip, "duration_s": 1.0, "codec": "h264"}}
+    with pytest.raises(ValueError, match=r"clip\.fps"):
+        Record.from_json(json.dumps(values))
 
 
 def test_reproducibility_is_repeatable_and_never_identical() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hailuo_jupyter import redact, request
+from hailuo_jupyter import record, redact, request
+from hailuo_jupyter.engine.match_history import same_inputs
 from hailuo_jupyter.errors import (
     AnswerLost,
     CannotCancel,
@@ -178,6 +179,19 @@ def test_a_cancellation_that_was_not_accepted() -> None:
     ):
         with pytest.raises(kind):
             WIRE.read_cancel(answer)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["A sign: https://example.com/?q=1", 'It reads "password: swordfish"']
+)
+def test_a_lost_request_is_found_in_the_list_whatever_its_prompt_says(prompt: str) -> None:
+    made = request.build(prompt, REPLICATE, options={})
+    body = WIRE.submit(made, {}, "ours").body or {}
+    sent = record.prepare(made, REPLICATE).changed(body=record.recorded_body(body, made, {})).body
+    [row] = WIRE.read_history(reply(200, {"results": [{"id": JOB, **body}]})).rows
+    assert sent is not None
+    assert row.body is not None
+    assert same_inputs(sent, row.body)
 
 
 def test_the_list_of_predictions() -> None:

@@ -95,6 +95,17 @@ def test_news() -> None:
         WIRE.news(reply(200, {}), JOB)
 
 
+def test_an_error_that_may_be_the_calls_own_is_not_yet_the_end_of_the_job() -> None:
+    doubtful = WIRE.news(errors(200, "internalServerError"), JOB)
+    assert (doubtful.state, doubtful.sure) == ("failed", False)
+    assert knows_job(WIRE, errors(200, "internalServerError")) is None
+    with pytest.raises(ProviderDown):
+        WIRE.news(errors(200, "invalidApiKey", taskUUID=None), JOB)
+    ended = errors(200, "providerError", status="error")
+    assert WIRE.news(ended, JOB).sure
+    assert knows_job(WIRE, ended) is True
+
+
 def test_no_entry_does_not_show_that_a_job_is_known() -> None:
     assert knows_job(WIRE, reply(200, {"data": []})) is None
     processing = reply(200, {"data": [{"taskUUID": JOB, "status": "processing"}]})
@@ -106,6 +117,13 @@ def test_details_of_a_task_show_its_clip() -> None:
     details = entry(taskType="getTaskDetails", request=[{}], response=response)
     row = WIRE.read_history_row(details)
     assert (row.job_id, row.outcome, row.link, row.cost_usd) == (JOB, "completed", CLIP, 0.28)
+    # Several calls have the job's UUID: an error that need not be the job's does not end it.
+    for error in ({"code": "internalServerError"}, {"code": "odd", "taskUUID": JOB}):
+        details = entry(taskType="getTaskDetails", request=[{}], response={"errors": [error]})
+        assert WIRE.read_history_row(details).outcome == "unknown"
+    ended = {"code": "providerError", "taskUUID": JOB, "status": "error"}
+    details = entry(taskType="getTaskDetails", request=[{}], response={"errors": [ended]})
+    assert WIRE.read_history_row(details).outcome == "failed"
     with pytest.raises(JobExpired):
         WIRE.read_history_row(errors(404, "taskFailedOrNotFound"))
     with pytest.raises(ProviderDown):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,10 @@ def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> No
         ("deadline_minutes", 0.5),
         ("demo_speed", 0.0),
         ("embed", "yes"),
+        *((name, nan) for name in ("budget_day_usd", "budget_notebook_usd", "sweep_confirm_usd")),
+        ("prices_usd", {"segmind": nan}),
+        ("prices_usd", {"segmind": inf}),
+        ("max_clip_gb", inf),
     ],
 )
 def test_a_value_without_sense_is_refused_at_once(name: str, value: object) -> None:

@@ -1,6 +1,7 @@
-/** Syntax highlighting of `%%hailuo` cells. */
+/** Syntax highlighting of `%%hailuo` cells, whose lines wrap: a prompt is prose. */
 
 import { LanguageSupport, StreamLanguage } from '@codemirror/language';
+import { EditorView } from '@codemirror/view';
 import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
 import type { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { NotebookPanel } from '@jupyterlab/notebook';
@@ -22,7 +23,7 @@ export function addLanguage(languages: IEditorLanguageRegistry): void {
     load: async () => {
       // An editor takes the language that loads last, so Python has to load first.
       await Promise.all(PYTHON.map(mime => languages.getLanguage(mime)));
-      return new LanguageSupport(language());
+      return new LanguageSupport(language(), EditorView.lineWrapping);
     }
   });
 }

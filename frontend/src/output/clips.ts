@@ -1,6 +1,6 @@
 /** Where the clip of a run may be that no output shows, from metadata that may be anyone's. */
 
-import { isClipOrRecord } from './sanitize';
+import { addressOf, isClipOrRecord } from './sanitize';
 import type { RunRecord } from '../sync/records';
 import { asObject } from '../sync/records';
 
@@ -33,14 +33,10 @@ export function clipAddresses(
   record: RunRecord,
   folders: readonly string[]
 ): string[] {
-  const path = clipPath(record);
-  return path === null
+  const address = clipAddress(record);
+  return address === null
     ? []
-    : folders
-        .map(
-          folder => folder + path.split('/').map(encodeURIComponent).join('/')
-        )
-        .filter(isClipOrRecord);
+    : folders.map(folder => folder + address).filter(isClipOrRecord);
 }
 
 /** Return the first address at which there is a file, or null. */
@@ -60,16 +56,17 @@ export async function findClip(
   return null;
 }
 
-/** The clip's path in the output folder, if the record names one that is there and ours to show. */
-function clipPath(record: RunRecord): string | null {
+/** The clip's address in the output folder, if the record names one that is there and ours to show. */
+function clipAddress(record: RunRecord): string | null {
   const clip = asObject(record.clip);
   const path = clip?.path;
+  const address =
+    typeof path === 'string' && path.length <= 500 ? addressOf(path) : null;
   return record.state === 'completed' &&
-    typeof path === 'string' &&
-    path.length <= 500 &&
-    /\.(?:mp4|webm|mov|mkv|avi)$/.test(path) &&
+    address !== null &&
+    /\.(?:mp4|webm|mov|mkv|avi)$/.test(address) &&
     !clip?.deleted &&
-    isClipOrRecord(path.split('/').map(encodeURIComponent).join('/'))
-    ? path
+    isClipOrRecord(address)
+    ? address
     : null;
 }

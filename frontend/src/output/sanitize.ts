@@ -65,6 +65,15 @@ export function isInFolder(address: string): boolean {
   }
 }
 
+/** Return a path as an address; null if it is no valid text: half a surrogate pair, in a stranger's record. */
+export function addressOf(path: string): string | null {
+  try {
+    return path.split('/').map(encodeURIComponent).join('/');
+  } catch {
+    return null;
+  }
+}
+
 /** Check whether an address is of a clip or a record in or below the notebook's folder. */
 export function isClipOrRecord(address: string): boolean {
   return isInFolder(address) && LINKED_FILE.test(address);

@@ -1,9 +1,10 @@
 /** The takes of a cell: its clips, from the notebook's metadata. Pure functions. */
 
 import { costText, oneLine, plainText } from '../format';
+import { startedAt } from '../runs/entries';
 import type { RunRecord } from '../sync/records';
 import { asObject, asRecord, isReference } from '../sync/records';
-import { isInFolder } from './sanitize';
+import { addressOf, isInFolder } from './sanitize';
 
 /**
  * List the takes of a cell, the oldest first: the run that it shows, and its earlier clips.
@@ -48,9 +49,9 @@ export function takeLink(
   if (typeof path !== 'string' || beside === null) {
     return null;
   }
-  const folder = beside.replace(/[^/]*$/, '');
-  const link = folder + path.split('/').map(encodeURIComponent).join('/');
-  return isInFolder(link) ? link : null;
+  const address = addressOf(path);
+  const link = `${beside.replace(/[^/]*$/, '')}${address}`;
+  return address !== null && isInFolder(link) ? link : null;
 }
 
 /** Escape a text for HTML. */
@@ -99,10 +100,13 @@ export function takeHtml(
     plainText(record.model, 60),
     ...options.map(([name, value]) => optionText(name, plainText(value, 60)))
   ].filter(Boolean);
+  const began = startedAt(record);
   const facts = [
     source.join(' · '),
-    `${width} × ${height}, ${number(clip?.fps)} fps, ${number(clip?.duration_s)} s`
-  ];
+    `${width} × ${height}, ${number(clip?.fps)} fps, ${number(clip?.duration_s)} s`,
+    // As the kernel writes it: 2026-11-30 17:33.
+    began === null ? '' : new Date(began).toLocaleString('sv').slice(0, 16)
+  ].filter(Boolean);
   const prompt = oneLine(request?.prompt, 280);
   const id = escape(record.run_id);
   const picture = poster === null ? '' : ` poster="${escape(poster)}"`;
@@ -113,14 +117,19 @@ export function takeHtml(
         `style="display: grid; grid-template-columns: 100%"><video controls loop preload="none" ` +
         `width="${width}" height="${height}" src="${escape(link)}"${picture} title="Clip of run ${id}" ` +
         'style="display: block; width: 100%; height: 100%"></video></div></div>';
+  const title = oneLine(record.name, 40);
   const name = link === null ? '' : escape(decodeURIComponent(link));
   return (
     '<div><div class="hailuo-frame" style="max-width: 920px; margin: 4px 0; padding: 2px 0 2px 12px; ' +
     'border-left: 3px solid #2e9e4f; font-size: 13px; line-height: 1.5">' +
     `<div class="hailuo-columns" style="display: flex; flex-wrap: wrap; gap: 6px 16px">${video}` +
     '<div class="hailuo-side"><div class="hailuo-title"><span class="hailuo-mark" aria-hidden="true" ' +
-    'style="font-weight: 600">✓</span> <strong class="hailuo-state">Completed</strong> ' +
-    `<span style="opacity: 0.78">· ${escape(costText(record))}</span></div>` +
+    'style="font-weight: 600">✓</span> ' +
+    (title
+      ? `<strong class="hailuo-name"><bdi>${escape(title)}</bdi></strong>&nbsp;· `
+      : '') +
+    '<strong class="hailuo-state">Completed</strong>&nbsp;· ' +
+    `<span style="opacity: 0.78">${escape(costText(record))}</span></div>` +
     facts
       .map(
         each =>

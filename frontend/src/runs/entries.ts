@@ -116,7 +116,7 @@ function createEntry(record: RunRecord): IEntry {
     sourceText: source(record),
     cost: costText(record),
     costSource: costText(record) && priceSource(record),
-    startedAt: started(record),
+    startedAt: startedAt(record),
     rating: ratingOf(record),
     tags: tags
       .slice(0, MOST_TAGS)
@@ -142,7 +142,7 @@ function source(record: RunRecord): string {
 }
 
 /** Return the record's own time or, if it has none, the one in the run's id (UTC). */
-function started(record: RunRecord): number | null {
+export function startedAt(record: RunRecord): number | null {
   const times = asObject(record.times);
   for (const moment of [times?.submitted, times?.prepared]) {
     const at = typeof moment === 'string' ? Date.parse(moment) : NaN;

@@ -9,6 +9,10 @@ import { isSameFile } from './sameFile';
 /** Submits that follow each other within this time are saved together. */
 const BURST_MS = 500;
 
+/** Longer than another browser's page takes to save, and how much longer at random. */
+const OTHERS_MS = 10_000;
+const SPREAD_MS = 5_000;
+
 /**
  * One notebook's saver. It never asks: where a save could end in a dialog, it does nothing, and the
  * notebook stays marked as changed.
@@ -44,14 +48,23 @@ export class Saver implements IDisposable {
     this._context.saveState.disconnect(this._onState, this);
   }
 
-  /** Save soon, once for all requests of a burst. */
-  request(): void {
+  /**
+   * Save soon, once for all requests of a burst.
+   *
+   * A lock is between one browser's windows only, and Jupyter Server mixes up what is written into a file
+   * at the same time. So a page in another browser waits; it then finds the file changed, unless the page
+   * that has asked is gone.
+   *
+   * @param own - Whether this page has asked the kernel for what is to be saved.
+   */
+  request(own = true): void {
     clearTimeout(this._timer);
     if (this._isSaving) {
       this._again = true;
       return;
     }
-    this._timer = setTimeout(() => void this._save(), BURST_MS);
+    const delay = own ? BURST_MS : OTHERS_MS + SPREAD_MS * Math.random();
+    this._timer = setTimeout(() => void this._save(), delay);
   }
 
   /**

@@ -29,7 +29,7 @@ test('a clip is looked for where other clips of the notebook are', () => {
 
 const OUTSIDE: unknown[] = [
   null, 7, '', 'a', 'a.html', 'a.json', '../a.mp4', 'b/../../a.mp4', '/a.mp4', '\\\\host\\a.mp4',
-  'a\u0000.mp4', 'a.mp4\n', '..\\a.mp4', `${'a'.repeat(600)}.mp4`, ['a.mp4'], { a: 1 }
+  'a\u0000.mp4', 'a.mp4\n', '..\\a.mp4', '\ud800.mp4', `${'a'.repeat(600)}.mp4`, ['a.mp4'], { a: 1 }
 ]; // prettier-ignore
 
 test("a stranger's record leads nowhere but to a clip below the notebook's folder", () => {

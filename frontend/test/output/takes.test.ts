@@ -45,7 +45,7 @@ test('the takes of a cell are its finished clips, the oldest first', () => {
 test('a take’s clip lies in the folder of the one shown, and nowhere else', () => {
   assert.equal(takeLink(take('1'), 'my%20clips/2.mp4'), 'my%20clips/1.mp4');
   assert.equal(takeLink(take('1'), null), null);
-  for (const path of ['../../api/x.mp4', 4, null, undefined]) {
+  for (const path of ['../../api/x.mp4', '\ud800.mp4', 4, null, undefined]) {
     assert.equal(takeLink(take('1', { clip: { path } }), 'hailuo/2.mp4'), null);
   }
 });
@@ -68,6 +68,12 @@ test('a record’s own text stays text', () => {
       null
     ).includes('>replicate · 6 s · resolution 768P<')
   );
+  const named = takeHtml(
+    take('1', { name: 'fox', times: { submitted: '2026-11-30T12:33:49Z' } }),
+    null
+  );
+  assert.ok(named.includes('<bdi>fox</bdi>'));
+  assert.match(named, />2026-1[12]-\d\d \d\d:\d\d</);
   // What `String` cannot turn into a text.
   const odd = { toString: null };
   const strange = {

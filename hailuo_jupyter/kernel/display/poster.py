@@ -83,8 +83,11 @@ def frame_poster(row: Row) -> bytes | None:
         return None
     from PIL import Image  # loaded with the first frame, not with the extension
 
+    path = row.folder / frame.kept
     try:
-        with Image.open(row.folder / frame.kept) as picture:
+        if not path.resolve().is_relative_to(row.folder.resolve()):
+            return None  # a link, in a folder from someone else
+        with Image.open(path) as picture:
             return media.small_jpeg(picture, width=SIDE, max_bytes=_MOST)
     # Pillow's decoders raise whatever broken bytes bring.
     except Exception:  # noqa: BLE001

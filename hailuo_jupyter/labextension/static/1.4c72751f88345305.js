@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{28(o,i,a){var t=a(29),e=a.n(t),r=a(30),l=(a.n(r))()(e());l.push([o.id,`/* The live card takes its twin's place while it lives. */
+"use strict";(self.rspackChunkhailuo_jupyter=self.rspackChunkhailuo_jupyter||[]).push([[1],{29(o,i,a){var t=a(30),e=a.n(t),r=a(31),l=(a.n(r))()(e());l.push([o.id,`/* The live card takes its twin's place while it lives. */
 .hailuo-output.hailuo-mod-live > .hailuo-static,
 .hailuo-output:not(.hailuo-mod-live) > .hailuo-card {
   display: none;
@@ -256,7 +256,15 @@
   margin: 0 0 8px;
   overflow-wrap: anywhere;
 }
-`,""]),a.d(i,{},{A:l})},32(o,i,a){var t=a(29),e=a.n(t),r=a(30),l=(a.n(r))()(e());l.push([o.id,`/*
+
+/* JupyterLab breaks the lines of errors and prints inside words; in our cells they break between them. */
+.jp-CodeCell:has(.cm-content[data-language='hailuo'])
+  .jp-OutputArea-output
+  pre {
+  word-break: normal;
+  overflow-wrap: anywhere;
+}
+`,""]),a.d(i,{},{A:l})},33(o,i,a){var t=a(30),e=a.n(t),r=a(31),l=(a.n(r))()(e());l.push([o.id,`/*
  * A card: the clip, or its room until it is there, and facts and actions beside it, all at the same
  * place before and after. The templates' own styles let them wrap; in a wide output they do not.
  */
@@ -307,11 +315,11 @@
   object-fit: contain;
 }
 
-.hailuo-static .hailuo-title {
-  display: flex;
-  flex-wrap: wrap;
-  align-items: baseline;
-  gap: 0 5px;
+/* The takes have their place beside the title, whose length differs from one to the next. */
+.hailuo-title:has(> .hailuo-takes),
+.hailuo-card .hailuo-side:has(> .hailuo-takes) .hailuo-title {
+  position: relative;
+  padding-right: 132px;
 }
 
 /* JupyterLab's own margins would move the cells below when the clip takes its room. */
@@ -378,10 +386,13 @@
 }
 
 .hailuo-takes {
+  position: absolute;
+  top: -2px;
+  right: 0;
   display: inline-flex;
   align-items: center;
   gap: 2px;
-  margin-left: auto;
+  font-size: 13px;
   white-space: nowrap;
 }
 
@@ -413,7 +424,7 @@
 
 .hailuo-compared {
   display: grid;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr));
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 260px), 1fr));
   gap: 8px 16px;
   width: min(80vw, 900px);
 }
@@ -433,17 +444,6 @@
 /* The page's own parts of a live card: the takes in the title's row, buttons below. */
 .hailuo-card .hailuo-side {
   position: relative;
-}
-
-.hailuo-card .hailuo-side > .hailuo-takes {
-  position: absolute;
-  top: -2px;
-  right: 0;
-  font-size: 13px;
-}
-
-.hailuo-card .hailuo-side:has(> .hailuo-takes) .hailuo-title {
-  padding-right: 124px;
 }
 
 .hailuo-absent > .hailuo-actions {
@@ -560,17 +560,31 @@
 }
 
 /* Four buttons beside a narrow clip: their labels stay whole. */
-@container hailuo (620px <= width < 700px) {
+@container hailuo (620px <= width < 720px) {
   .hailuo-row {
     gap: 4px;
   }
 
   .hailuo-static .hailuo-actions button {
     min-width: 26px;
-    padding-inline: 2px;
+    padding-inline: 5px;
+    font-size: 12px;
+  }
+
+  /* Title, options and file take two lines each. */
+  :is(.hailuo-frame:only-child, .hailuo-card)
+    > .hailuo-columns
+    > .hailuo-media:has(.hailuo-room, .hailuo-clip, img)
+    + .hailuo-side {
+    min-height: 288px;
+  }
+
+  .hailuo-static .hailuo-actions button.hailuo-more {
+    width: 26px;
+    padding-inline: 0;
   }
 }
-`,""]),a.d(i,{},{A:l})},31(o,i,a){var t=a(29),e=a.n(t),r=a(30),l=(a.n(r))()(e());l.push([o.id,`/* The side panel with a notebook's runs. */
+`,""]),a.d(i,{},{A:l})},32(o,i,a){var t=a(30),e=a.n(t),r=a(31),l=(a.n(r))()(e());l.push([o.id,`/* The side panel with a notebook's runs. */
 .hailuo-runs {
   container-type: inline-size;
   display: flex;
@@ -935,7 +949,7 @@ p.hailuo-run-player {
   outline: 2px solid var(--jp-brand-color1);
   outline-offset: -2px;
 }
-`,""]),a.d(i,{},{A:l})},33(o,i,a){var t=a(29),e=a.n(t),r=a(30),l=(a.n(r))()(e());l.push([o.id,`/* A table of runs: one row a run, its clip at the left. */
+`,""]),a.d(i,{},{A:l})},34(o,i,a){var t=a(30),e=a.n(t),r=a(31),l=(a.n(r))()(e());l.push([o.id,`/* A table of runs: one row a run, its clip at the left. */
 .hailuo-table {
   padding: 2px 0 4px;
   color: var(--jp-ui-font-color1);
@@ -1251,4 +1265,4 @@ p.hailuo-run-player {
     border-left: 3px solid var(--hailuo-tone, var(--jp-border-color1));
   }
 }
-`,""]),a.d(i,{},{A:l})},30(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",t=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),t&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),t&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var s=[].concat(o[p]);t&&l[s[0]]||(void 0!==r&&(void 0===s[5]||(s[1]="@layer".concat(s[5].length>0?" ".concat(s[5]):""," {").concat(s[1],"}")),s[5]=r),a&&(s[2]&&(s[1]="@media ".concat(s[2]," {").concat(s[1],"}")),s[2]=a),e&&(s[4]?(s[1]="@supports (".concat(s[4],") {").concat(s[1],"}"),s[4]=e):s[4]="".concat(e)),i.push(s))}},i}},29(o){o.exports=function(o){return o[1]}},22(o){var i=[];function a(o){for(var a=-1,t=0;t<i.length;t++)if(i[t].identifier===o){a=t;break}return a}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,s="".concat(u," ").concat(p);e[u]=p+1;var h=a(s),d={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==h)i[h].references++,i[h].updater(d);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(d,t);t.byIndex=l,i.splice(l,0,{identifier:s,updater:c,references:1})}r.push(s)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=a(r[l]);i[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var s=a(r[p]);0===i[s].references&&(i[s].updater(),i.splice(s,1))}r=u}}},24(o){var i={};o.exports=function(o,a){var t=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(a)}},26(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},25(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},23(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var t,e,r;t="",a.supports&&(t+="@supports (".concat(a.supports,") {")),a.media&&(t+="@media ".concat(a.media," {")),(e=void 0!==a.layer)&&(t+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),t+=a.css,e&&(t+="}"),a.media&&(t+="}"),a.supports&&(t+="}"),(r=a.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},27(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},21(o,i,a){var t=a(22),e=a.n(t),r=a(23),l=a.n(r),n=a(24),u=a.n(n),p=a(25),s=a.n(p),h=a(26),d=a.n(h),c=a(27),b=a.n(c),f=a(28),x={};x.styleTagTransform=b(),x.setAttributes=s(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=d(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=a(31),g={};g.styleTagTransform=b(),g.setAttributes=s(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=d(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=a(32),w={};w.styleTagTransform=b(),w.setAttributes=s(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=d(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=a(33),j={};j.styleTagTransform=b(),j.setAttributes=s(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=d(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
+`,""]),a.d(i,{},{A:l})},31(o){o.exports=function(o){var i=[];return i.toString=function(){return this.map(function(i){var a="",t=void 0!==i[5];return i[4]&&(a+="@supports (".concat(i[4],") {")),i[2]&&(a+="@media ".concat(i[2]," {")),t&&(a+="@layer".concat(i[5].length>0?" ".concat(i[5]):""," {")),a+=o(i),t&&(a+="}"),i[2]&&(a+="}"),i[4]&&(a+="}"),a}).join("")},i.i=function(o,a,t,e,r){"string"==typeof o&&(o=[[null,o,void 0]]);var l={};if(t)for(var n=0;n<this.length;n++){var u=this[n][0];null!=u&&(l[u]=!0)}for(var p=0;p<o.length;p++){var h=[].concat(o[p]);t&&l[h[0]]||(void 0!==r&&(void 0===h[5]||(h[1]="@layer".concat(h[5].length>0?" ".concat(h[5]):""," {").concat(h[1],"}")),h[5]=r),a&&(h[2]&&(h[1]="@media ".concat(h[2]," {").concat(h[1],"}")),h[2]=a),e&&(h[4]?(h[1]="@supports (".concat(h[4],") {").concat(h[1],"}"),h[4]=e):h[4]="".concat(e)),i.push(h))}},i}},30(o){o.exports=function(o){return o[1]}},23(o){var i=[];function a(o){for(var a=-1,t=0;t<i.length;t++)if(i[t].identifier===o){a=t;break}return a}function t(o,t){for(var e={},r=[],l=0;l<o.length;l++){var n=o[l],u=t.base?n[0]+t.base:n[0],p=e[u]||0,h="".concat(u," ").concat(p);e[u]=p+1;var s=a(h),d={css:n[1],media:n[2],sourceMap:n[3],supports:n[4],layer:n[5]};if(-1!==s)i[s].references++,i[s].updater(d);else{var c=function(o,i){var a=i.domAPI(i);return a.update(o),function(i){i?(i.css!==o.css||i.media!==o.media||i.sourceMap!==o.sourceMap||i.supports!==o.supports||i.layer!==o.layer)&&a.update(o=i):a.remove()}}(d,t);t.byIndex=l,i.splice(l,0,{identifier:h,updater:c,references:1})}r.push(h)}return r}o.exports=function(o,e){var r=t(o=o||[],e=e||{});return function(o){o=o||[];for(var l=0;l<r.length;l++){var n=a(r[l]);i[n].references--}for(var u=t(o,e),p=0;p<r.length;p++){var h=a(r[p]);0===i[h].references&&(i[h].updater(),i.splice(h,1))}r=u}}},25(o){var i={};o.exports=function(o,a){var t=function(o){if(void 0===i[o]){var a=document.querySelector(o);if(window.HTMLIFrameElement&&a instanceof window.HTMLIFrameElement)try{a=a.contentDocument.head}catch(o){a=null}i[o]=a}return i[o]}(o);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(a)}},27(o){o.exports=function(o){var i=document.createElement("style");return o.setAttributes(i,o.attributes),o.insert(i,o.options),i}},26(o,i,a){o.exports=function(o){var i=a.nc;i&&o.setAttribute("nonce",i)}},24(o){o.exports=function(o){if("u"<typeof document)return{update:function(){},remove:function(){}};var i=o.insertStyleElement(o);return{update:function(a){var t,e,r;t="",a.supports&&(t+="@supports (".concat(a.supports,") {")),a.media&&(t+="@media ".concat(a.media," {")),(e=void 0!==a.layer)&&(t+="@layer".concat(a.layer.length>0?" ".concat(a.layer):""," {")),t+=a.css,e&&(t+="}"),a.media&&(t+="}"),a.supports&&(t+="}"),(r=a.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(r))))," */")),o.styleTagTransform(t,i,o.options)},remove:function(){var o;null===(o=i).parentNode||o.parentNode.removeChild(o)}}}},28(o){o.exports=function(o,i){if(i.styleSheet)i.styleSheet.cssText=o;else{for(;i.firstChild;)i.removeChild(i.firstChild);i.appendChild(document.createTextNode(o))}}},22(o,i,a){var t=a(23),e=a.n(t),r=a(24),l=a.n(r),n=a(25),u=a.n(n),p=a(26),h=a.n(p),s=a(27),d=a.n(s),c=a(28),b=a.n(c),f=a(29),x={};x.styleTagTransform=b(),x.setAttributes=h(),x.insert=u().bind(null,"head"),x.domAPI=l(),x.insertStyleElement=d(),e()(f.A,x),f.A&&f.A.locals&&f.A.locals;var m=a(32),g={};g.styleTagTransform=b(),g.setAttributes=h(),g.insert=u().bind(null,"head"),g.domAPI=l(),g.insertStyleElement=d(),e()(m.A,g),m.A&&m.A.locals&&m.A.locals;var v=a(33),w={};w.styleTagTransform=b(),w.setAttributes=h(),w.insert=u().bind(null,"head"),w.domAPI=l(),w.insertStyleElement=d(),e()(v.A,w),v.A&&v.A.locals&&v.A.locals;var y=a(34),j={};j.styleTagTransform=b(),j.setAttributes=h(),j.insert=u().bind(null,"head"),j.domAPI=l(),j.insertStyleElement=d(),e()(y.A,j),y.A&&y.A.locals&&y.A.locals}}]);
