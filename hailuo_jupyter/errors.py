@@ -58,8 +58,8 @@ NOTHING_SENT = "Nothing was sent; no charge."
 INTERNAL_ERROR = "Internal error in hailuo-jupyter; the traceback is in the kernel's log."
 
 #: Maximum characters of a line below a cell. JupyterLab breaks longer ones in the middle of words: in a
-#: window of 1,280 pixels with an open side panel, a line has room for 107.
-LINE = 100
+#: window of 800 pixels, a line has room for 79.
+LINE = 76
 
 
 class HailuoError(Exception):

@@ -80,7 +80,7 @@ def wait(
         rows = [row for log in engine.logs() for row in log.unfinished()]
         # A run that a live process is about to send is waited for too, though it may never be sent.
         runs = [
-            Run(row.run_id, engine)
+            Run.of(row.run_id, engine)
             for row in rows
             if row.state in IN_FLIGHT or row.owner is not None
         ]

@@ -133,7 +133,7 @@ def check(price: Price, count: int, standing: list[Budget], *, yes: bool) -> Non
             raise BudgetExceeded(
                 _over_budget(each, price, count, needed),
                 money=NOTHING_SENT,
-                todo=f"See '%hailuo cost'; {own}raise the budget with %config, or wait.",
+                todo=f"See '%hailuo cost'; {own}raise Hailuo.{each.setting}, or wait.",
             )
 
 
@@ -148,8 +148,8 @@ def _over_budget(budget: Budget, price: Price, count: int, needed: float) -> str
     pending = sums.reserved + sums.maybe
     going = f"; {dollars(pending)} is pending or unconfirmed" if pending else ""
     return (
-        f"Over budget: {cost}, but only {dollars(max(budget.left, 0.0))} of the "
-        f"{dollars(budget.limit)} budget for {budget.whose} (Hailuo.{budget.setting}) is left{going}."
+        f"Over budget: {cost}, and {dollars(max(budget.left, 0.0))} of "
+        f"{dollars(budget.limit)} for {budget.whose} is left{going}."
         + (f" {disputed(sums.disputed)}" if sums.disputed else "")
     )
 

@@ -194,11 +194,11 @@ class Engine(RunBackend):
         if cached is not None and cached != row and cached.state in SETTLED:
             # Finished runs are not followed, and another process may have rated or moved this one.
             self.events.publish(row)
-        return Run(row.run_id, self)
+        return Run.of(row.run_id, self)
 
     def active_runs(self) -> list[Run]:
         """Return the runs that this process is working on."""
-        return [Run(run_id, self) for run_id in self._supervisor.active_ids()]
+        return [Run.of(run_id, self) for run_id in self._supervisor.active_ids()]
 
     @property
     def unreadable_runs(self) -> dict[str, str]:
@@ -340,7 +340,7 @@ class Engine(RunBackend):
             self._supervisor.start(
                 row, submission.provider, submission.key_folder, submission.request
             )
-            runs.append(SubmittedRun(Action.BUY, Run(row.run_id, self)))
+            runs.append(SubmittedRun(Action.BUY, Run.of(row.run_id, self)))
         return runs
 
     def find_reusable(self, submission: Submission) -> Reusable:
@@ -368,7 +368,7 @@ class Engine(RunBackend):
             owned.log.go_on_with(run_id)
         if row.state in RESUMABLE or (act is Action.FETCH and row.state is State.COMPLETED):
             self._supervisor.resume_one(row, owned, key_folder)
-        return Run(run_id, self)
+        return Run.of(run_id, self)
 
     def resume(
         self, only: Iterable[str] | None = None, *, stopped: Mapping[str, int] | None = None
@@ -404,7 +404,8 @@ class Engine(RunBackend):
                 if row.state not in SETTLED or row.owner is not None or not row.is_readable
             ]
             resumed += [
-                Run(run_id, self) for run_id in self._supervisor.claim(unfinished, owned, stopped)
+                Run.of(run_id, self)
+                for run_id in self._supervisor.claim(unfinished, owned, stopped)
             ]
         return resumed
 

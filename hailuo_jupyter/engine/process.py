@@ -58,7 +58,7 @@ def restored(run_id: str) -> Run:
     """
     if not re.fullmatch(run_ids.PATTERN, run_id):
         raise ValueError("this is not the id of a run")
-    return Run(run_id, cast("RunBackend", _CurrentEngine()))
+    return Run.of(run_id, cast("RunBackend", _CurrentEngine()))
 
 
 class _CurrentEngine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from hailuo_jupyter import errors
 from hailuo_jupyter.clip_file import clip_file
@@ -55,17 +55,10 @@ class Run:
     Do not create one; `generate`, `rerun` and `runs` return them. Awaiting a run, or calling `wait`, returns
     the run itself once it is completed.
 
-    Parameters
-    ----------
-    run_id
-        Its id, e.g. ``20261120-140312-7f3kq9``.
-    engine
-        The engine that has it.
-
     Attributes
     ----------
     run_id
-        The id, as commands take it: ``%hailuo show RUN``.
+        The id, as commands take it, e.g. ``20261120-140312-7f3kq9``: ``%hailuo show RUN``.
     status
         The state now, such as ``"generating"`` or ``"completed"``.
     done
@@ -110,8 +103,27 @@ class Run:
     #: Returns a display for front ends that ask for it once, such as marimo; set by the same layer.
     static_bundle: ClassVar[Callable[[Run], dict[str, Any]] | None] = None
 
-    def __init__(self, run_id: str, engine: RunBackend) -> None:
-        self._run_id, self._engine = run_id, engine
+    _run_id: str
+    _engine: RunBackend
+
+    def __init__(self) -> None:
+        # What `Run?` shows is for users, who have no engine to pass.
+        raise TypeError("Runs are not created, but returned: by generate, rerun and runs.")
+
+    @classmethod
+    def of(cls, run_id: str, engine: RunBackend) -> Self:
+        """Return the handle of a run.
+
+        Parameters
+        ----------
+        run_id
+            Its id.
+        engine
+            The engine that has it.
+        """
+        made = cls.__new__(cls)
+        made._run_id, made._engine = run_id, engine  # noqa: SLF001 - its own
+        return made
 
     @property
     def run_id(self) -> str:

@@ -95,8 +95,8 @@ class OtherAccount(Exception):
 class TaskContext:
     """What a task needs to process a run.
 
-    ``active_count`` returns how many runs this process works on, and ``ceiling`` the requests per minute that
-    the user allows, if set.
+    ``active_count`` returns how many runs this process works on, ``ceiling`` the requests per minute that
+    the user allows, if set, and ``asks_history`` whether the provider's history is read by itself.
     """
 
     http: Http
@@ -109,6 +109,7 @@ class TaskContext:
     ceiling: int | None = None
     disk: Disk = field(default_factory=Disk)
     timings: Timings = timings.DEFAULT
+    asks_history: bool = True
 
 
 class RunTask:

@@ -287,5 +287,13 @@ def _lost(task: RunTask, error: Exception) -> AnswerLost:
     return AnswerLost(
         f"The request was sent to {task.provider.title}, but no response came back ({error}).",
         money="You may have been charged.",
-        todo="Check the provider's request history before resending with --new.",
+        todo=_how_to_settle(task),
     )
+
+
+def _how_to_settle(task: RunTask) -> str:
+    """Return what to do about a lost answer: mostly to wait, since a history is read without the user."""
+    if task.context.asks_history and (history := task.dialect.history_title):
+        title = task.provider.title
+        return f"Wait: {title}'s {history} is checked automatically. --new buys another clip."
+    return "Check the provider's request history before resending with --new."

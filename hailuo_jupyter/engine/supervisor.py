@@ -352,6 +352,7 @@ class RunSupervisor:
             ceiling=self._settings.requests_per_minute.get(provider.name),
             disk=self._thread.disk,
             timings=self._resources.timings,
+            asks_history=self._settings.ask_history,
         )
         folder = self._key_folder(row)
         task = RunTask(

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from hailuo_jupyter import home
 from hailuo_jupyter.container import SUFFIXES
 from hailuo_jupyter.errors import RecordUnreadable
+from hailuo_jupyter.ids import made_of_path
 from hailuo_jupyter.ipynb.document import joined
 from hailuo_jupyter.ipynb.records import outputs
 from hailuo_jupyter.record import Record
@@ -22,7 +23,7 @@ from hailuo_jupyter.record.sidecar import possible_sidecars, read_file
 from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.runlog.connection import is_there
 from hailuo_jupyter.settings import Hailuo
-from hailuo_jupyter.states import State
+from hailuo_jupyter.states import BOUGHT, State
 
 _LINK = re.compile(
     r"""src\s*=\s*["']([^"'<>:]{0,500}?)/?[^"'<>:/]{1,104}("""
@@ -30,6 +31,10 @@ _LINK = re.compile(
     + r""")["']"""
 )
 _MOST_LINKS = 200
+_MOST_RUNS = 10_000
+
+#: States of runs that are paid for, or may be.
+_SENT = BOUGHT | {State.SUBMITTING, State.UNCONFIRMED}
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,33 @@ class RunLocator:
             for row in log.recent(1000, notebook_id=notebook_id)
             if row.created >= since and row.is_readable
         ]
+
+    def bought_in(self, notebook: Path, written_id: str | None) -> list[Record]:
+        """Return the records of the runs that a notebook has sent, whether or not its file has them.
+
+        The id in a file may be anyone's. So it counts only where a log knows the notebook at this path.
+
+        Parameters
+        ----------
+        notebook
+            The path of the file.
+        written_id
+            The id in its metadata; None if there is none.
+        """
+        paths = {notebook.absolute(), notebook.resolve()}
+        own = {made_of_path(path) for path in paths}
+        found: dict[str, Record] = {}
+        for log in self._logs:
+            known = own | (
+                {written_id}
+                if written_id and not paths.isdisjoint(log.notebook_places(written_id))
+                else set()
+            )
+            for each in sorted(known):
+                for row in log.recent(_MOST_RUNS, notebook_id=each, states=_SENT):
+                    if row.is_readable:
+                        found[row.run_id] = row.record
+        return list(found.values())
 
     def folder(self, record: Record) -> Path | None:
         """Find the output folder of a run: the log's, or where its clip or sidecar is."""

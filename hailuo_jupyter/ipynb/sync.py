@@ -53,6 +53,8 @@ class SyncReport:
 def sync(path: Path, folder: Path | None = None, settings: Hailuo | None = None) -> SyncReport:
     """Fill in a notebook's metadata from its outputs, the sidecars and the run log.
 
+    A run that this notebook has sent is added even if no cell shows it.
+
     A notebook that was trusted stays so: it is signed again. One that was not stays untrusted.
 
     Parameters
@@ -77,6 +79,8 @@ def sync(path: Path, folder: Path | None = None, settings: Hailuo | None = None)
     with RunLocator(document.base, document.nb, folder, settings) as places:
         # First the records, since what is drawn refers to them.
         newer = newest(document.nb, places)
+        # A cell may have been lost before it was saved; what it bought was not.
+        newer += places.bought_in(path, records.written_id(document.nb))
         lifted = records.lift_records(document.nb, made_of_path(path.absolute()), newer)
         redrawn = redraw(document.nb, places, document.base, split=True)
         clean(document.nb)

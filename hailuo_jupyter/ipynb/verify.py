@@ -119,6 +119,15 @@ def verify(path: Path, folder: Path | None = None, settings: Hailuo | None = Non
             ]
             if record.clip is not None and not any(kind == "clip" for kind, _, _ in issues):
                 verdict.clips += 1
+        verdict.findings += [
+            Issue(
+                "metadata",
+                "This notebook has sent it, but the file does not have it; run sync.",
+                each.run_id,
+            )
+            for each in places.bought_in(path, records.written_id(nb))
+            if each.run_id not in found
+        ]
     if unknown:
         text = f"The run log does not know {unknown} of {len(found)} runs (made elsewhere; not a problem)."
         verdict.findings.append(Issue("log", text, wrong=False))

@@ -92,8 +92,8 @@ def choose_provider(
         return chosen_one, ""
     others = ", ".join(p.title for p in with_key[1:])
     remark = (
-        f"Using {chosen_one.title} (keys found for {chosen_one.title} and {others}). Set a "
-        "default with %config Hailuo.provider."
+        f"Using {chosen_one.title}; there are keys for {others} too.\n"
+        f"Set a default: %config Hailuo.provider = '{chosen_one.name}'"
     )
     return chosen_one, remark
 

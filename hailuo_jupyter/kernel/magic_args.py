@@ -332,5 +332,6 @@ def _row(option: Option) -> tuple[str, str]:
     """Return an option as it is in help: its usage, and its line; many choices are in the latter."""
     if len(option.usage) <= _WIDEST:
         return option.usage, option.help
-    choices = ", ".join(option.choices)
+    numbers = all(each.isdecimal() for each in option.choices)
+    choices = ", ".join(sorted(option.choices, key=int) if numbers else option.choices)
     return f"--{option.name} {option.metavar}", f"{option.help}. {option.metavar} is {choices}."

@@ -7,16 +7,23 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from inspect import isroutine
 from types import ModuleType
 from typing import Any
 
 from hailuo_jupyter.errors import NOTHING_SENT, PromptError
+from hailuo_jupyter.formatting import shorten
 
 _DOUBLE = "For a literal brace, write it twice: {{ and }}."
+
+#: In what Python writes of a function, or of an object that has no text of its own.
+_ADDRESS = re.compile(r"<.+ at 0x[0-9a-fA-F]+>")
 
 
 class _Filler(string.Formatter):
     """str.format's own fields (attributes, indexes, format specs; no calls) over a namespace."""
+
+    _field = ""
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         del args  # a prompt has no positional fields
@@ -48,7 +55,20 @@ class _Filler(string.Formatter):
                 money=NOTHING_SENT,
                 todo="Run the cell that defines it, or remove it.",
             )
+        self._field = field_name
         return found
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        text = super().format_field(value, format_spec)
+        no_text = isroutine(value) or isinstance(value, type | ModuleType)
+        if no_text or _ADDRESS.search(text):
+            # Nobody means that, and with an address it would be another request in every kernel.
+            raise PromptError(
+                f"{{{self._field}}} is {shorten(text, 60)}, which is no text to fill in.",
+                money=NOTHING_SENT,
+                todo=_DOUBLE,
+            )
+        return text
 
 
 def _attribute_meant(field: str, error: Exception) -> str:

@@ -172,3 +172,24 @@ def test_a_running_take_leaves_the_earlier_one_in_reach_and_can_be_cancelled(
     expect(output.locator(".hailuo-static .hailuo-state")).to_have_text("Cancelled")
     expect(output.get_by_role("group", name="Takes")).to_contain_text("Take 2 of 2")
     expect(output.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_a_refused_submit_that_is_cancelled_is_nowhere_on_its_way(
+    apart: tuple[Server, Simulator], open_lab: OpenLab, name: str
+) -> None:
+    server, simulator = apart
+    simulator.fault("rate-limited", "submit", prompt=name, count=None)
+    code = f"%%hailuo --provider segmind\nA heron lifts off a lake, as {name} has it."
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, code]), on=server)
+    lab.run(0, 1)
+    output = lab.output(1)
+    expect(output).to_contain_text("Segmind's rate limit was hit")
+    expect(output).to_contain_text("Segmind limits requests; your turn")
+    output.get_by_role("button", name="Cancel…").click()
+    lab.page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
+    expect(output).to_contain_text("Cancelled before it was sent.")
+    lab.until(
+        lambda: [each["state"] for each in lab.records().values()] == ["prepared"],
+        "the metadata has it as not sent",
+    )
+    expect(lab.page.locator(".hailuo-status")).not_to_contain_text("running")

@@ -80,7 +80,7 @@ def test_what_is_put_off_and_then_given_up_is_raised_by_every_wait(
     assert answered(lab, engine, "a cat") is None, "it is being offered again"
     eventually(engine.unsent)
     (run_id,) = engine.unsent()
-    run = Run(run_id, engine)
+    run = Run.of(run_id, engine)
     eventually(lambda: run.done)
     assert engine.unsent() == [run_id]
     for _ in range(2):

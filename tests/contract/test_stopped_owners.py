@@ -290,7 +290,7 @@ def test_an_unsent_run_of_a_stopped_process_is_neither_waited_for_nor_bought(
     first.send_signal(signal.SIGSTOP)
     (row,) = log.recent()
     engine = lab.engine()
-    run = Run(row.run_id, engine)
+    run = Run.of(row.run_id, engine)
     error = ending(run)
     assert isinstance(error, OwnerStopped)
     assert f"Process {first.pid}" in error.what

@@ -164,7 +164,7 @@ def test_a_budget_follows_its_notebook(lab: EngineFixture, desk: OwnedLog) -> No
     renamed = replace(renamed, notebook=renamed.asker.after(order.asker))
     assert renamed.asker.aliases == (order.asker.id,)
     assert renamed.asker.id != order.asker.id
-    with pytest.raises(BudgetExceeded, match=rf"only \${spent.left:.2f} of the"):
+    with pytest.raises(BudgetExceeded, match=rf"and \${spent.left:.2f} of"):
         reserve(look(replace(renamed, count=3), desk), desk, settings, NOW)
     reserve(look(renamed, desk), desk, settings, NOW)
     assert desk.log.count(notebook_id=renamed.asker.id) == 2

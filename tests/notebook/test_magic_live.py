@@ -212,7 +212,10 @@ def test_dry_run_and_help_send_nothing(page: FrontEnd, simulator: Simulator) -> 
     empty = page.run("%%hailuo --provider demo")
     assert empty.error["ename"] == "PromptError"
     assert "The prompt is empty." in empty.error["evalue"]
-    assert "keys found for Segmind and AI/ML API" in page.run("%%hailuo --dry-run\nWhich?").text
+    assert (
+        "Using Segmind; there are keys for AI/ML API too."
+        in page.run("%%hailuo --dry-run\nWhich?").text
+    )
     overview = page.run("%hailuo").text
     assert "%hailuo resume" in overview
     assert "No active runs." in overview

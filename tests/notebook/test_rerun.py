@@ -86,6 +86,9 @@ def check_rating(page: FrontEnd, first: Cell, run_id: str) -> None:
     assert said(page, "%hailuo rate canyon --clear") == gone
     assert "from 0 to 5" in refused(page, "%hailuo rate canyon 9")
     assert "Usage: %hailuo rate RUN N" in refused(page, "%hailuo rate canyon")
+    # No money is near.
+    usage = "Usage: %hailuo show RUN. '%hailuo show --help' lists its options."
+    assert refused(page, "%hailuo show").strip().endswith(usage)
     assert "Run not found: 'nosuch'" in refused(page, "%hailuo rate nosuch 3")
 
 

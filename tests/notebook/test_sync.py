@@ -137,6 +137,29 @@ def test_the_file_is_as_jupyter_writes_it(fresh: Path) -> None:
     assert fresh.read_text() == nbformat.writes(nb) + "\n"
 
 
+def test_a_run_whose_cell_was_never_saved_is_reported_and_added(bought: Made, fresh: Path) -> None:
+    nb = load(fresh)
+    del nb["cells"][-1]
+    write(fresh, nb)
+    lost = bought.rows["kite"].run_id
+    found = [each.run_id for each in verify(fresh).findings if "run sync" in each.text]
+    assert lost in found
+    assert sync(fresh).runs == 2
+    assert lost in load(fresh)["metadata"]["hailuo"]["runs"]
+    assert verify(fresh).ok
+
+
+def test_the_id_of_another_notebook_brings_none_of_its_runs(
+    bought: Made, fresh: Path, tmp_path: Path
+) -> None:
+    sync(fresh)
+    claimed = notebook(code("a", "1"), kept={})
+    claimed["metadata"]["hailuo"] = {**load(fresh)["metadata"]["hailuo"], "runs": {}}
+    stranger = write(tmp_path / "stranger.ipynb", claimed)
+    assert sync(stranger).runs == 0
+    assert verify(stranger).ok
+
+
 def test_a_lower_revision_never_replaces_a_higher_one(bought: Made, fresh: Path) -> None:
     row = bought.rows["boat"]
     nb = load(fresh)

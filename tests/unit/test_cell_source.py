@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PureWindowsPath
 from typing import Any
 
@@ -199,6 +200,16 @@ def test_a_variable_that_is_none_is_refused(line: str) -> None:
 
     with pytest.raises(PromptError, match="is None, so it can't be filled in") as caught:
         read(f"%%hailuo {line}\nA heron.", {"frame": None, "made": Made})
+    assert "Nothing was sent" in caught.value.money
+
+
+@pytest.mark.parametrize("field", ["open", "made", "Made", "re", "made!r", "made.method"])
+def test_a_value_without_a_text_of_its_own_is_refused(field: str) -> None:
+    class Made:
+        def method(self) -> None: ...
+
+    with pytest.raises(PromptError, match="is no text to fill in") as caught:
+        fill(f"A heron {{{field}}}.", {"open": open, "made": Made(), "Made": Made, "re": re})
     assert "Nothing was sent" in caught.value.money
 
 

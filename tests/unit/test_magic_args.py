@@ -85,6 +85,7 @@ def test_the_help_names_every_option() -> None:
     for option in CELL_OPTIONS:
         assert f"--{option.name}" in text
         assert option.help in text
+    assert "SECONDS is 4, 5, 6, 7" in " ".join(text.split())
 
 
 def test_an_option_with_many_choices_names_what_it_takes() -> None:

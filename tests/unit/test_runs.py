@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def test_runs_of_both_logs_are_one_sequence_by_time(shelf: Shelf) -> None:
         assert [run.run_id for run in sliced] == newest[part], part
         assert len(sliced) == len(newest[part])
     assert found[1:4][1].run_id == newest[2]
-    assert Run(ids[2], shelf.engine) in found
+    assert Run.of(ids[2], shelf.engine) in found
     assert "something else" not in found
     assert [run.run_id for run in shelf.runs(ascending=True)] == ids
 
@@ -494,3 +495,9 @@ def test_a_front_end_gets_the_table_without_pictures_and_what_is_absent(shelf: S
     assert "s1" in free["differs"]
     json.dumps(made)
     assert str(shelf.folder) not in json.dumps(made)
+
+
+def test_a_run_is_not_created_by_users_and_its_help_shows_no_engine() -> None:
+    assert not signature(Run).parameters
+    with pytest.raises(TypeError, match="returned: by generate, rerun and runs"):
+        Run()

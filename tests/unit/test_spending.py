@@ -143,7 +143,10 @@ def test_a_refusal_says_what_it_rests_on(log: RunLog, put: Put) -> None:
     limits = budget.budgets(settings, log, "n", NOON)
     with pytest.raises(BudgetExceeded) as caught:
         budget.check(PRICE, 1, limits, yes=False)
-    assert "Over budget: this clip could cost up to $0.39, but only $0.23" in caught.value.what
+    assert (
+        "Over budget: this clip could cost up to $0.39, and $0.23 of $0.50 for this"
+        in caught.value.what
+    )
     assert (
         "$0.27 is counted for clips whose reported cost is outside the estimate"
         in caught.value.what
@@ -395,7 +398,7 @@ def test_an_order_is_refused_whole_or_not_at_all() -> None:
     with pytest.raises(BudgetExceeded, match=r"up to \$0\.78") as caught:
         budget.check(PRICE, 2, standing(1.0, charged=0.2251, reserved=0.0), yes=True)
     assert "these 2 clips" in caught.value.what
-    assert (caught.value.code, "raise the budget" in caught.value.todo) == ("budget", True)
+    assert (caught.value.code, "raise Hailuo.budget_" in caught.value.todo) == ("budget", True)
 
 
 def test_a_price_that_nobody_knows() -> None:

@@ -108,11 +108,11 @@ def test_an_unwatched_run_says_how_to_go_on() -> None:
     ("after", "state", "clock", "expected"),
     [
         (7, "Generating", "0:07 of about 3 min", ""),
-        (180, "Generating", "3:00 of about 3 min", "Almost always under 5 min"),
-        (300, "Generating - slower than usual", "5:00", "Taking longer than usual"),
-        (1799, "Generating - slower than usual", "29:59", "Taking longer than usual"),
-        (1801, "Generating - overdue", "30:01", "Checking less often now"),
-        (4000, "Generating - overdue", "1:06:40", "Checking less often now"),
+        (180, "Generating", "3:00 of about 3 min", "Usually under 5 min"),
+        (300, "Generating - slower than usual", "5:00", "Longer than usual"),
+        (1799, "Generating - slower than usual", "29:59", "Longer than usual"),
+        (1801, "Generating - overdue", "30:01", "Checked less often"),
+        (4000, "Generating - overdue", "1:06:40", "Checked less often"),
     ],
 )
 def test_the_words_change_when_a_run_is_late(
@@ -129,8 +129,8 @@ def test_the_words_change_when_a_run_is_late(
     [
         (60, 11.2, "Next check in 12 s"),
         (60, 0.0, "Checking now"),
-        (180, 90, "Almost always under 5 min · next check in 1 min 30 s"),
-        (300, 5, "Taking longer than usual · next check in 5 s"),
+        (180, 90, "Usually under 5 min · next check in 1 min 30 s"),
+        (300, 5, "Longer than usual · next check in 5 s"),
     ],
 )
 def test_the_card_says_when_the_provider_is_asked_next(
@@ -226,7 +226,44 @@ def test_the_bar_never_goes_back_and_is_never_full_before_the_end() -> None:
 def test_nobody_claims_progress_before_the_submit() -> None:
     tick = shown(shown_row(State.UPLOADING), 0).progress
     assert tick is not None
-    assert (tick.share, tick.next) == (None, "Waiting to be sent")
+    assert (tick.share, tick.next) == (None, "Sending soon")
+
+
+LIMITED = ("rate_limited", "Segmind's rate limit was hit.", "No charge.", "Retrying automatically.")
+
+
+def test_a_refused_submit_keeps_its_reason_and_its_cancel_between_two_requests() -> None:
+    row = shown_row(State.PREPARED, problem=LIMITED)
+    waiting = delayed(row, 40, 20)
+    for delay in (None, delayed(row, 40, 1), waiting):
+        found = shown(row, 40, delay=delay)
+        assert found.progress is not None
+        assert found.progress.next.startswith("Segmind limits requests; your turn")
+        assert found.can_cancel
+
+
+def test_a_run_that_waits_for_the_network_can_be_cancelled() -> None:
+    assert shown(shown_row(State.PREPARED, problem=DOWN), 40).can_cancel
+
+
+def test_what_happens_next_does_not_repeat_the_state() -> None:
+    found = shown(shown_row(State.PREPARED), 0)
+    assert found.progress is not None
+    assert found.state not in found.progress.next
+
+
+def test_a_resolved_run_says_how_it_was_resolved() -> None:
+    def facts(**changes: Any) -> dict[str, str]:
+        return dict(shown(shown_row(State.COMPLETED, **changes)).facts)
+
+    lost = {"unconfirmed": "2026-11-20T12:02:59.000Z"}
+    plain = shown_row(State.COMPLETED).record
+    times, job = {**plain.times, **lost}, plain.job.model_dump(mode="json")
+    found = {**job, "answers": {**job["answers"], "history": {"id": "job-1"}}}
+    assert "Confirmed" not in facts()
+    assert "the provider knows the job" in facts(times=times)["Confirmed"]
+    assert "history shows the request" in facts(times=times, job=found)["Confirmed"]
+    assert "Confirmed" not in dict(shown(shown_row(State.UNCONFIRMED)).facts)
 
 
 def test_a_clock_that_was_set_back_shows_zero() -> None:

@@ -127,11 +127,11 @@ def _open(engine: Engine, parallel: bool) -> tuple[list[Run], list[Awaited]]:
     # A run without an owner waits for the person.
     ids = [row.run_id for row in here if row.state in IN_FLIGHT or row.owner is not None]
     if not parallel:
-        return [Run(run_id, engine) for run_id in dict.fromkeys([*ids, *engine.unsent()])], []
+        return [Run.of(run_id, engine) for run_id in dict.fromkeys([*ids, *engine.unsent()])], []
     waited: list[Awaited] = list(engine.unreported.values())
     ids += [each.run_id for each in waited if isinstance(each, Run)]
     sweeps = [each for each in waited if not isinstance(each, Run)]
-    return [Run(run_id, engine) for run_id in dict.fromkeys(ids)], sweeps
+    return [Run.of(run_id, engine) for run_id in dict.fromkeys(ids)], sweeps
 
 
 def _cancel(read: OptionLine, ip: Any) -> None:

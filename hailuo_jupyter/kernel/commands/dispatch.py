@@ -51,8 +51,9 @@ def run(line: str, ip: Any) -> None:
     word_count = len(read.words)
     if word_count < command.least or (command.most is not None and word_count > command.most):
         raise OptionError(
-            f"Usage: %hailuo {name} {command.words}".rstrip(),
-            money=NOTHING_SENT,
+            f"Usage: %hailuo {name} {command.words}".rstrip() + ".",
+            money=NOTHING_SENT if name == "rerun" else "",
+            todo=f"'%hailuo {name} --help' lists its options.",
         )
     home.DO[name](read, ip)
 

@@ -169,4 +169,4 @@ def _content(output: _Shown, engine: Engine, place: OutputPlace) -> Content:
         from hailuo_jupyter.kernel.runs.compare import ComparisonContent
 
         return ComparisonContent(engine, output.ids, place)
-    return RunContent(engine, [Run(run_id, engine) for run_id in output.ids], place)
+    return RunContent(engine, [Run.of(run_id, engine) for run_id in output.ids], place)

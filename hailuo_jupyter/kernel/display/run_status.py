@@ -22,6 +22,7 @@ from hailuo_jupyter.errors import (
     Moderated,
     NotSent,
     OwnerStopped,
+    RateLimited,
 )
 from hailuo_jupyter.formatting import escape_control
 from hailuo_jupyter.runlog.log import Row
@@ -129,7 +130,14 @@ class RunStatus:
         known = min(delay.asked_s, self._elapsed) if delay else self._elapsed
         self._overdue = watched and known > deadline_s
         self._late = watched and timing.late(known)
-        self._limit = rate_limit_text(provider.title, delay, now) if delay and self.live else ""
+        problem = row.record.problem
+        # After a refusal the reason stays, between two requests as well.
+        self._refused = problem is not None and problem.code == RateLimited.code
+        self._limit = ""
+        if self.live and delay:
+            self._limit = rate_limit_text(provider.title, delay, now)
+        if self.live and self._refused and row.state in UNSENT and not self._limit:
+            self._limit = f"{provider.title} limits requests; your turn is next"
 
     @property
     def severity(self) -> Severity:
@@ -184,21 +192,21 @@ class RunStatus:
         if self._row.state in _FETCHING:
             fetching = limit or "downloading"
             return Progress(elapsed, "", f"Finished; {fetching}", _FETCHING_SHARE)
-        return Progress(elapsed, "", limit or "Waiting to be sent", None)
+        return Progress(elapsed, "", limit or "Sending soon", None)
 
     def _next(self) -> str:
         """Return what to expect, and when the provider is asked again."""
         expected, ahead = "", self._record.job.queue_position
         if self._overdue:
-            expected = "Checking less often now"
+            expected = "Checked less often"
         elif self._row.state is State.QUEUED and ahead is not None:
             jobs = formatting.count(ahead, "job")
             expected = f"{jobs} ahead in the queue" if ahead else "Next in the queue"
         elif self._late:
-            expected = "Taking longer than usual"
+            expected = "Longer than usual"
         elif self._elapsed > self._timing.median_s:
             longest = formatting.approx_duration(self._timing.quantile(0.9))
-            expected = f"Almost always under {longest}"
+            expected = f"Usually under {longest}"
         check = ""
         if self._next_poll is not None:
             left = math.ceil(self._next_poll - self._now)
@@ -303,7 +311,7 @@ class RunStatus:
         if not self.live or job_news.CANCEL in self._record.job.answers:
             return False
         if self._row.state in UNSENT:
-            return self._provider.can_cancel or bool(self._limit)
+            return self._provider.can_cancel or bool(self._limit or self._record.problem)
         return self._provider.can_cancel and self._row.state in AT_PROVIDER
 
     @property

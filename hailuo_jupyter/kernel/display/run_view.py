@@ -532,6 +532,7 @@ def _facts(record: Record, standing: RunStatus, tz: tzinfo | None) -> tuple[tupl
     found = [
         ("Run", f"{record.run_id}, revision {record.revision}"),
         ("Job", record.job.id or ""),
+        ("Confirmed", _confirmed(record)),
         ("First frame", _frame(request.first_frame)),
         ("Last frame", _frame(request.last_frame)),
         ("Prompt optimizer", record.reproducibility.prompt_optimizer),
@@ -545,6 +546,16 @@ def _facts(record: Record, standing: RunStatus, tz: tzinfo | None) -> tuple[tupl
         ("Note", record.note or ""),
     ]
     return tuple((name, escape_control(value)) for name, value in found if value)
+
+
+def _confirmed(record: Record) -> str:
+    """Return how an unconfirmed run was resolved; empty for all others."""
+    lost = record.entered(State.UNCONFIRMED) is not None and record.state is not State.UNCONFIRMED
+    if not lost:
+        return ""
+    if "history" in record.job.answers:
+        return "the response was lost; the provider's history shows the request"
+    return "the response was lost; the provider knows the job"
 
 
 def _frame(frame: FrameRecord | None) -> str:

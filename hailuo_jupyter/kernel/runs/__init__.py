@@ -176,10 +176,10 @@ class Runs(Sequence[Run]):
             ids = self._found(place, 1)[0] if place >= 0 else ()
         if not ids:
             raise IndexError(f"no run at index {index}")
-        return Run(ids[0], self._engine)
+        return Run.of(ids[0], self._engine)
 
     def __iter__(self) -> Iterator[Run]:
-        return (Run(run_id, self._engine) for run_id in self._all_ids())
+        return (Run.of(run_id, self._engine) for run_id in self._all_ids())
 
     def __contains__(self, value: object) -> bool:
         return isinstance(value, Run) and value.run_id in self._all_ids()

@@ -93,7 +93,7 @@ class Sweep:
     def runs(self) -> list[Run]:
         """Its runs so far, point by point; including those that the notebook had before."""
         found = (run_id for part in self._plan.parts for run_id in part.runs)
-        return [Run(run_id, self.engine) for run_id in dict.fromkeys(found)]
+        return [Run.of(run_id, self.engine) for run_id in dict.fromkeys(found)]
 
     @property
     def sending(self) -> bool:

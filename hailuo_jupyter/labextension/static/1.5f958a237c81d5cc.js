@@ -256,6 +256,14 @@
   margin: 0 0 8px;
   overflow-wrap: anywhere;
 }
+
+/* JupyterLab breaks the lines of errors and prints inside words; in our cells they break between them. */
+.jp-CodeCell:has(.cm-content[data-language='hailuo'])
+  .jp-OutputArea-output
+  pre {
+  word-break: normal;
+  overflow-wrap: anywhere;
+}
 `,""]),a.d(i,{},{A:l})},33(o,i,a){var t=a(30),e=a.n(t),r=a(31),l=(a.n(r))()(e());l.push([o.id,`/*
  * A card: the clip, or its room until it is there, and facts and actions beside it, all at the same
  * place before and after. The templates' own styles let them wrap; in a wide output they do not.
