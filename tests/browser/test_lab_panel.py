@@ -128,6 +128,18 @@ def test_the_life_of_a_panel(lab: Lab, simulator: Simulator, server: Server) -> 
     form = Form(lab)
     expect(form.node).to_contain_text("Enter a prompt to continue.")
     assert form.node.locator(".hailuo-wrong:visible").count() == 0  # nobody is shouted at
+    assert form.node.locator("[title='null']").count() == 0
+    at = form.submit.bounding_box()
+    more = form.node.locator(".hailuo-chips").get_by_role("button", name="More")
+    here = more.bounding_box()
+    more.click()
+    fewer = form.node.get_by_role("button", name="Fewer")
+    place = fewer.bounding_box()
+    assert here
+    assert place
+    assert (here["x"], here["y"]) == (place["x"], place["y"])
+    fewer.click()
+    assert form.submit.bounding_box() == at
     it_is_used_by_keyboard_alone(form, simulator)
     a_run_is_repeated_with_a_change(form, simulator)
     the_form_becomes_a_cell_that_is_not_run(form)
