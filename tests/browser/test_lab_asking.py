@@ -95,7 +95,7 @@ def test_a_rating_by_keyboard(lab: Lab, stars: Locator) -> None:
 
 
 def test_the_rating_0_is_shown_only_to_who_rates(lab: Lab, stars: Locator) -> None:
-    zero, first = stars.get_by_text("0", exact=True), stars.get_by_role("radio").first
+    zero, first = stars.get_by_text("0/5", exact=True), stars.get_by_role("radio").first
 
     def take_back() -> None:
         first.focus()

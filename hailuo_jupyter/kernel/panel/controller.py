@@ -102,6 +102,7 @@ class FormController:
             self._area.box,
             self.shelf.box,
         )
+        widgets.untitled(self.root)
         self._ip.events.register("post_execute", self._after_cell)
         self._after_cell()
 

@@ -86,6 +86,18 @@ def shown(widget: Widget, visible: bool) -> None:
     put(widget.layout, "display", None if visible else "none")
 
 
+def untitled(widget: Widget) -> None:
+    """Give a widget and its children an empty tooltip if they have none.
+
+    Pages of ipywidgets 8 show the missing one as "null":
+    https://github.com/jupyter-widgets/ipywidgets/blob/8.1.5/packages/controls/src/widget_description.ts
+    """
+    for inner in getattr(widget, "children", ()):
+        untitled(inner)
+    if widget.has_trait("tooltip") and widget.tooltip is None:
+        widget.tooltip = ""
+
+
 def close(widget: Widget) -> None:
     """Remove a widget and its children from the kernel."""
     for inner in getattr(widget, "children", ()):
