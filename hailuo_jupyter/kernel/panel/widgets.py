@@ -87,11 +87,7 @@ def shown(widget: Widget, visible: bool) -> None:
 
 
 def untitled(widget: Widget) -> None:
-    """Give a widget and its children an empty tooltip if they have none.
-
-    Pages of ipywidgets 8 show the missing one as "null":
-    https://github.com/jupyter-widgets/ipywidgets/blob/8.1.5/packages/controls/src/widget_description.ts
-    """
+    """Give a widget and its children an empty tooltip if they have none: ipywidgets 8 shows "null"."""
     for inner in getattr(widget, "children", ()):
         untitled(inner)
     if widget.has_trait("tooltip") and widget.tooltip is None:
