@@ -157,12 +157,30 @@ def price_range(low: float | None, high: float | None, kind: str) -> str:
     bounds = [value for value in (low, high) if is_amount(value)]
     if not bounds:
         return "price not known"
-    source = price_source(kind)
-    return f"{dollars(*bounds)} " + ("est." if source == ESTIMATE else f"({source})")
+    return with_origin(dollars(*bounds), kind)
 
 
 #: The origin of an unpublished price.
 ESTIMATE = "estimate"
+
+
+def with_origin(amount: str, *kinds: str) -> str:
+    """Return an amount and where it comes from: ``$0.27\u20130.39 est.``, ``$0.33 (published)``.
+
+    Parameters
+    ----------
+    amount
+        As `dollars` returns it.
+    kinds
+        Of the prices that it sums up; see `price_range`.
+    """
+    origins = list(dict.fromkeys(map(price_source, kinds)))
+    return f"{amount} est." if origins == [ESTIMATE] else f"{amount} ({' and '.join(origins)})"
+
+
+def sentence(text: str) -> str:
+    """End a text with a full stop, which ``est.`` has already."""
+    return text if text.endswith(".") else f"{text}."
 
 
 def price_source(kind: str) -> str:

@@ -109,7 +109,10 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
       label,
       caption: 'For the run in the active cell',
       describedBy: NO_ARGUMENTS,
-      isEnabled: () => found() !== null,
+      isEnabled: () => {
+        const button = found();
+        return button !== null && button.ariaDisabled !== 'true';
+      },
       execute: () => found()?.click()
     });
   };

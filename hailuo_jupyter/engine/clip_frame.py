@@ -43,6 +43,10 @@ def clip_frame(row: Row, where: str | float) -> ClipFrame:
             todo=f"Wait for it with '%hailuo wait {row.run_id}', or use another run.",
         )
     path = row.folder / clip.path
+    if path.is_symlink() and (file := clip_file(path, clip)).condition is Condition.DAMAGED:
+        raise FrameError(
+            f"The clip of run {row.run_id} {file.why}.", money=NOTHING_SENT, todo=_FETCH
+        )
     try:
         sha256 = file_sha256(path)
         picture, seconds = media.still(path, position)

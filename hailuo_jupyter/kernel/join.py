@@ -233,10 +233,11 @@ _ANOTHER = "Use another file after -o."
 
 @dataclass(frozen=True)
 class SourceClip:
-    """One clip of a scene: its file, and its run if it has one."""
+    """One clip of a scene: its file, and its run with its name if it has one."""
 
     path: Path
     run_id: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -297,7 +298,10 @@ class Joined:
                 name=escape_control(self.path.name),
                 facts=self.scene.facts,
                 lines=[escape_control(each) for each in self.lines()],
-                parts=[escape_control(each.run_id or each.path.name) for each in self.parts],
+                parts=[
+                    escape_control(each.name or each.run_id or each.path.name)
+                    for each in self.parts
+                ],
             )
         )
         return {"text/plain": repr(self), "text/html": html}
@@ -365,9 +369,8 @@ def _part(source: Run | str | os.PathLike[str]) -> SourceClip:
         return SourceClip(context.working_folder() / home.expand(context.written_path(source)))
     engine = process.get_engine()
     run = source if isinstance(source, Run) else find_run(source, strict=False)
-    clip = run.clip
+    clip, row = run.clip, engine.row(run.run_id)
     if clip is None:
-        row = engine.row(run.run_id)
         raise ClipError(
             f"The clip of run {run.run_id} is not here ({row.state.words.lower()}, "
             f"folder {row.folder.name}).",
@@ -375,7 +378,7 @@ def _part(source: Run | str | os.PathLike[str]) -> SourceClip:
             todo=f"Use '%hailuo wait {run.run_id}' to wait for it or 'jupyter hailuo relink "
             "FOLDER' if it was moved; otherwise rerun its cell.",
         )
-    return SourceClip(clip, run.run_id)
+    return SourceClip(clip, run.run_id, row.record.name)
 
 
 def _check_target(target: Path, *, replace: bool) -> None:

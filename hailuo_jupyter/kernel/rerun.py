@@ -121,8 +121,9 @@ def preview(plan: RerunPlan) -> list[str]:
     seedless = "The clip will differ: no provider accepts a seed"
     price = submission.price
     cost = "it costs nothing (demo)" if price.kind == "free" else f"it costs {price.text}"
+    named = formatting.escape_control(plan.record.name or plan.record.run_id)
     return [
-        f"Run {plan.record.run_id} again, {how}: {cost}{each}.",
+        formatting.sentence(f"Run {named} again, {how}: {cost}{each}"),
         f"{seedless}{unseen if submission.request.prompt_optimizer else ''}.",
     ]
 

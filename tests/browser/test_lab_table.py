@@ -52,7 +52,11 @@ def check_sorted(table: Locator) -> None:
     assert "Notebook" not in text
     assert table.locator("tbody b").count() == 0
     head = table.get_by_role("columnheader", name="Run", exact=True)
+    expect(table.locator(".hailuo-table-caption")).to_contain_text("newest first")
     head.get_by_role("button").click()
+    expect(table.locator(".hailuo-table-caption")).to_have_text(
+        "3 runs (this notebook) · sorted by run"
+    )
     assert names(table) == ["A paper boat", "fox", "heron"]
     assert head.get_attribute("aria-sort") == "ascending"
     head.get_by_role("button").click()
@@ -231,9 +235,11 @@ def check_status(lab: Lab) -> None:
 
 def check_commands(lab: Lab) -> None:
     lab.js("app.shell.activateById(panel.id); panel.content.activeCellIndex = arg;", AT)
-    assert lab.js("return app.commands.isEnabled('hailuo:compare-takes');"), (
-        "a table has the button"
-    )
+    table, enabled = lab.output(AT), "return app.commands.isEnabled('hailuo:compare-takes');"
+    table.get_by_role("checkbox", name="Tick all runs").check()
+    assert lab.js(enabled), "a table has the button"
+    table.get_by_role("checkbox", name="Tick all runs").uncheck()
+    assert not lab.js(enabled), "there is nothing to compare"
     lab.command("hailuo:open-quickstart")
     quickstart = "hailuo-demo/quickstart.ipynb"
     lab.ready(quickstart)

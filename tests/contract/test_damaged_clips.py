@@ -11,9 +11,11 @@ import pytest
 from hailuo_jupyter.clip_file import ClipFile, Condition, clip_file
 from hailuo_jupyter.engine.decide import Action
 from hailuo_jupyter.engine.run import Run
-from hailuo_jupyter.errors import NotBought
+from hailuo_jupyter.errors import FrameError, NotBought
 from hailuo_jupyter.ipynb.verify import against_files
+from hailuo_jupyter.kernel.display.poster import poster
 from hailuo_jupyter.kernel.display.run_view import Inside, clip_view
+from hailuo_jupyter.kernel.display.thumbnails import thumbnails
 from hailuo_jupyter.kernel.runs import table_view
 from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.sinks.base import clip_file as clip_of_sink
@@ -121,7 +123,15 @@ def test_a_link_counts_only_if_it_leads_to_the_clip(lab: EngineFixture, more: by
     assert view.src is None
     assert "is a link" in view.absent
     assert clip_of_sink(run.record, lab.clips) is None
+    other = lab.place(engine, prompt="another").wait(60).clip
+    assert other is not None
+    private.write_bytes(other.read_bytes())
+    assert poster(row_of(lab, run)) is None
+    assert thumbnails([row_of(lab, run)], lab.folder / "posters", seconds=10) == {}
+    with pytest.raises(FrameError, match="is a link"):
+        run.frame("last")
     private.write_bytes(content)
+    assert poster(row_of(lab, run)) is not None
     assert run.clip == path
     assert clip_of_sink(run.record, lab.clips) == path
     private.write_bytes(b"private")

@@ -79,6 +79,21 @@ class Shared:
             page.close()
             self.pages.remove(page)
 
+    def outputs(self, cell: int = 1) -> list[str]:
+        """What a cell's outputs show: on each page, and in the shared document as the page has it."""
+        return [
+            page.js(
+                "const cell = model.cells.get(arg[0]);"
+                "const told = ({data}) => (data?.[arg[1]]?.runs ?? [data?.[arg[1]]]).map("
+                "run => run ? `${run.state} ${run.revision}` : 'no run').join(' + ');"
+                "const shown = cell.outputs.toJSON().map(told).join(', ');"
+                "const held = cell.sharedModel.getOutputs().map(told).join(', ');"
+                "return `shown: ${shown}; in the document: ${held}`;",
+                [cell, MIME],
+            )
+            for page in self.pages
+        ]
+
     def counts(self, cell: int = 1) -> set[int]:
         """How many outputs a cell has: in the shared document, as each page has it, and on the page."""
         found: set[int] = set()
@@ -91,6 +106,15 @@ class Shared:
                 )
             )
         return found
+
+    def until_one_output(self, page: Lab) -> None:
+        """Wait until every page, and the document as each has it, holds one output of the run's cell."""
+        try:
+            page.until(lambda: self.counts() == {1}, "there is one output")
+        except AssertionError as error:
+            for each in self.outputs():
+                error.add_note(each)
+            raise
 
     def saved(self, holds: Callable[[Any], Any]) -> Any:
         """What the server has saved by itself, once it is as wanted."""
@@ -192,12 +216,12 @@ def test_one_output_however_many_pages_are_open(
     for page in pages:
         page.until_state("completed", 1)
     # Slow pages can leave copies for a turn or two.
-    first.until(lambda: shared.counts() == {1}, "there is one output")
+    shared.until_one_output(first)
     for page in pages:
         page.plays(1)
     # What pages repair when it is their turn, they would do by now.
     first.page.wait_for_timeout(12_000)
-    assert shared.counts() == {1}
+    shared.until_one_output(first)
     shared.agree(1, lambda record: record["state"] == "completed", "all agree")
     assert len(shared.saved(lambda saved: saved.metadata.hailuo.runs).metadata.hailuo.runs) == 1
     assert sum(shared.name in job.prompt for job in shared.simulator.ledger.jobs) == 1
@@ -206,9 +230,8 @@ def test_one_output_however_many_pages_are_open(
     (again,) = shared.open(1)
     again.plays(1)
     again.page.wait_for_timeout(6_000)
-    assert shared.counts() == {1}
-    saved = shared.saved(lambda saved: saved.cells[1].outputs)
-    assert len(saved.cells[1].outputs) == 1
+    shared.until_one_output(again)
+    shared.saved(lambda saved: len(saved.cells[1].outputs) == 1)
 
 
 def test_the_page_that_ran_the_cell_is_closed_meanwhile(share: Callable[..., Shared]) -> None:
@@ -222,32 +245,57 @@ def test_the_page_that_ran_the_cell_is_closed_meanwhile(share: Callable[..., Sha
     let_go()
     for page in (second, third):
         page.until_state("completed", 1)
-    second.until(lambda: shared.counts() == {1}, "there is one output")
+    shared.until_one_output(second)
     for page in (second, third):
         page.plays(1)
     second.page.wait_for_timeout(12_000)
-    assert shared.counts() == {1}
-    assert len(shared.saved(lambda saved: saved.cells[1].outputs).cells[1].outputs) == 1
+    shared.until_one_output(second)
+    shared.saved(lambda saved: len(saved.cells[1].outputs) == 1)
 
 
-def test_copies_that_slow_pages_have_left_are_removed(share: Callable[..., Shared]) -> None:
+def test_what_slow_pages_have_left_is_removed(share: Callable[..., Shared]) -> None:
     """Pages that repair an output before they hear of each other each insert one."""
     shared = share(CELL)
     one, other = shared.open(2)
     one.run(0, 1)
     for page in (one, other):
         page.until_state("completed", 1)
+    # Their turns are over, and no message follows: whoever sees more outputs has to act of itself.
+    one.page.wait_for_timeout(12_000)
+    shared.until_one_output(one)
     count = other.js(
         "const cell = model.cells.get(1).sharedModel;"
         "const [output] = cell.getOutputs();"
-        "cell.updateOutputs(1, 1, [output, output]);"
-        "return cell.getOutputs().length;"
+        "const {[arg]: record, ...drawn} = output.data;"
+        "const earlier = {...record, revision: record.revision - 1};"
+        "cell.updateOutputs(1, 1, [output, {...output, data: {...drawn, [arg]: earlier}}, output]);"
+        "return cell.getOutputs().length;",
+        MIME,
     )
-    assert count == 3
+    assert count == 4
+    shared.until_one_output(one)
     one.output(1).get_by_role("radio", name="4 stars").first.click()
-    one.until(lambda: shared.counts() == {1}, "the copies are gone")
     shared.agree(1, lambda record: record.get("rating") == 4, "rated 4 of 5")
-    assert len(shared.saved(lambda saved: saved.cells[1].outputs).cells[1].outputs) == 1
+    shared.until_one_output(one)
+    shared.saved(lambda saved: len(saved.cells[1].outputs) == 1)
+
+
+def test_who_opens_the_notebook_hears_of_those_who_have_it_open(
+    share: Callable[..., Shared],
+) -> None:
+    shared = share(CELL)
+    (first,) = shared.open(1)
+    own = "return model.sharedModel.awareness.clientID;"
+    # Pages repeat themselves every now and then, which would also do, but too late for a run that starts now.
+    first.js("clearInterval(model.sharedModel.awareness._checkInterval);")
+    _, second = shared.open(1)
+    second.until(
+        lambda: (
+            first.js(own)
+            in second.js("return [...model.sharedModel.awareness.getStates().keys()];")
+        ),
+        "it has heard of the first page",
+    )
 
 
 def test_two_people_rate_and_tag_a_run(share: Callable[..., Shared]) -> None:
@@ -281,7 +329,7 @@ def test_two_people_rate_and_tag_a_run(share: Callable[..., Shared]) -> None:
     shared.agree(
         1, lambda record: sorted(record.get("tags") or []) == ["dawn", "lake"], "tags are merged"
     )
-    assert shared.counts() == {1}
+    shared.until_one_output(one)
 
 
 def test_one_price_dialog_and_one_new_take(share: Callable[..., Shared]) -> None:
@@ -301,10 +349,11 @@ def test_one_price_dialog_and_one_new_take(share: Callable[..., Shared]) -> None
     for page in (one, other):
         page.until_state("completed", 1)
     one.page.wait_for_timeout(8_000)
-    assert shared.counts() == {1}
+    shared.until_one_output(one)
     assert sum(shared.name in job.prompt for job in shared.simulator.ledger.jobs) == 2
-    saved = shared.saved(lambda saved: len(saved.metadata.hailuo.runs) == 2)
-    assert len(saved.cells[1].outputs) == 1
+    shared.saved(
+        lambda saved: len(saved.metadata.hailuo.runs) == 2 and len(saved.cells[1].outputs) == 1
+    )
 
 
 def test_two_people_use_one_panel(share: Callable[..., Shared]) -> None:
@@ -325,7 +374,7 @@ def test_two_people_use_one_panel(share: Callable[..., Shared]) -> None:
             lambda page=page: [each["state"] for each in page.records().values()] == ["completed"],
             "one record is completed",
         )
-    one.until(lambda: shared.counts() == {1}, "there is one output")
+    shared.until_one_output(one)
     assert sum(prompt in str(job.body.get("prompt")) for job in shared.simulator.ledger.jobs) == 1
     assert len(shared.saved(lambda saved: saved.metadata.hailuo.runs).metadata.hailuo.runs) == 1
     # Who opens the notebook later gets the form, too.

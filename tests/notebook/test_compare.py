@@ -80,6 +80,9 @@ def test_clips_follow_each_other(
     assert [each["run_id"] for each in shown[MIME]["runs"]] == [one["run_id"], two["run_id"]]
     assert "A &lt;b&gt;kite&lt;/b&gt; over dunes." in shown["text/html"]
     assert "last frame of one" in shown["text/html"]
+    for name in ("one", "two"):
+        # Above its clip and over its column, instead of an id.
+        assert shown["text/html"].count(f"· <bdi>{name}</bdi>") == 2
 
     scene = (folder / "scenes" / "a.mp4").read_bytes()
     beside = json.loads((folder / "scenes" / "a.json").read_text())
@@ -89,6 +92,7 @@ def test_clips_follow_each_other(
     ]
     for at in (4, 5):
         assert 'src="scenes/a.mp4"' in data(cells[at])["text/html"]
+        assert "<bdi>one</bdi> · <bdi>two</bdi>" in data(cells[at])["text/html"]
         assert str(folder) not in json.dumps(data(cells[at]))
     assert str(folder) not in json.dumps(beside)
 

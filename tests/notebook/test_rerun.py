@@ -106,7 +106,10 @@ def test_a_run_is_rated_and_asked_for_again(
     again = "%hailuo rerun canyon --no-optimizer --tag second"
     bought = page.run(again, "again")
     assert bought.error is None
-    for words in ("with the prompt optimizer off: it costs nothing (demo).", "accepts a seed."):
+    for words in (
+        "Run canyon again, with the prompt optimizer off: it costs nothing (demo).",
+        "accepts a seed.",
+    ):
         assert words in bought.text
     record = bundle(bought)[MIME]
     assert record["parent"] == run_id

@@ -158,8 +158,13 @@ def test_a_restart_leaves_the_rest_to_the_person(front: FrontEnd, sim: Simulator
     assert resumed.error is None
     assert "Resumed" in resumed.text
     front.until(lambda: submits(sim, "An owl,") == 4)
-    stopped = front.run(f"%hailuo stop {tail}", "cell-4")
-    assert "Stopped" in stopped.text
+    stopped = front.run("%hailuo stop", "cell-4")  # it is the only one that is being sent
+    assert f"Stopped {name[0]}." in stopped.text
+    again = front.run("%hailuo stop", "cell-7")
+    assert again.error
+    assert "No sweep is being sent." in again.error["evalue"]
+    named = front.run(f"%hailuo stop {tail}", "cell-7")
+    assert f"Stopped {name[0]}." in named.text
     front.until(lambda: counted(sheet(resumed), "completed") == 4)  # what is bought is fetched
     assert submits(sim, "An owl,") == 4
     assert "1 not sent" in sheet(resumed)["text/plain"]
@@ -243,7 +248,7 @@ def test_headless_it_refuses_without_yes_and_goes_on_past_a_failure(
     assert len(refused[1].traceback) <= 4
     assert "Dry run: nothing was sent." in dry[0].data["text/plain"]
     assert dear[1].ename == "NotConfirmed"
-    assert re.search(r"2 clips for \$\d+\.\d\d.\d+\.\d\d \(estimate\)", dear[1].evalue)
+    assert re.search(r"2 clips for \$\d+\.\d\d.\d+\.\d\d est\. A sweep", dear[1].evalue)
     assert [output.output_type for output in some] == ["display_data", "display_data"]
     assert "2 of 3 completed, 1 failed" in some[1].data["text/plain"]
     errors = [cell.outputs[0].evalue for cell in notebook.cells[7:]]

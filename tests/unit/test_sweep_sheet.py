@@ -100,9 +100,9 @@ def test_foreign_text_stays_text() -> None:
 
 def test_a_total_says_what_it_does_not_know() -> None:
     prices = [(0.29, 0.3875, "inferred", 8), (None, None, "unknown", 2), (0.0, 0.0, "free", 1)]
-    assert total_cost(prices).words == (
-        "$2.32–3.10 (estimate), 2 at an unknown price, 1 free (demo)"
-    )
+    assert total_cost(prices).words == ("$2.32–3.10 est., 2 at an unknown price, 1 free (demo)")
+    mixed = [(0.3, 0.3, "inferred", 1), (0.3, 0.3, "published", 1), (0.1, 0.1, "inferred", 1)]
+    assert total_cost(mixed).words == "$0.70 (estimate and published)"
     assert total_cost([(0.3, 0.3, "published", 1)]).words == "$0.30 (published)"
     assert total_cost([(0.0, 0.0, "free", 3)]).words == "free (demo)"
     assert total_cost([]).words == "nothing"

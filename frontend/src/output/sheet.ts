@@ -66,7 +66,7 @@ export function resumeLabel(sheet: ISheet, failed: number): string | null {
     return null;
   }
   if (sheet.waits > 0) {
-    const price = sheet.price.replace(/ \((?:demo|published|estimate)\)/g, '');
+    const price = sheet.price.replace(/ est\.| \([^)]*\)/g, '');
     return `Resume ${sheet.waits}${price ? ` (${price})` : ''}…`;
   }
   // Only the kernel knows which of them can be sent again.

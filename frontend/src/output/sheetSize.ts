@@ -46,11 +46,14 @@ function stored(): SheetSize {
   }
 }
 
-/** Pixels of a clip's column, and the least of them; medium ones are as the kernel has drawn them. */
+/**
+ * Pixels of a clip's column, and the least of them; medium ones are as the kernel has drawn them. Large
+ * ones have the least that medium ones have: they fill a narrow page, and do not scroll sideways.
+ */
 const COLUMN: Readonly<Record<SheetSize, readonly [number, number] | null>> = {
-  small: [160, 144],
+  small: [160, 130],
   medium: null,
-  large: [420, 320]
+  large: [420, 138]
 };
 
 /** The room of the rows' heads. */

@@ -4,6 +4,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { actOnSweep } from '../act/act';
 import type { RunRecord } from '../sync/records';
 import type { IActionContext } from './actions';
+import { COMPARE_CLASS } from './actions';
 import { createButton, runOnce } from './buttons';
 import { compareClips } from './compareTakes';
 import { playerSource } from './links';
@@ -100,7 +101,8 @@ export class SheetTools implements IDisposable {
         this._renderCompare();
       })
     );
-    this._compare.classList.add('hailuo-compare-ticked');
+    // The palette's command presses it.
+    this._compare.classList.add('hailuo-compare-ticked', COMPARE_CLASS);
     return this._compare;
   }
 
@@ -207,7 +209,7 @@ export class SheetTools implements IDisposable {
         runOnce(pressed, () => this._act('stop'))
       );
       button.title =
-        'Sends no more clips. Those already submitted are paid for and will be downloaded.';
+        'Sends no more clips, which costs nothing: Resume sends the rest. Those already submitted are paid for and will be downloaded.';
       return button;
     }
     const failed = records.filter(({ state }) => FAILED.has(state)).length;

@@ -142,7 +142,12 @@ export class Stars implements IDisposable {
       (radio, value) => (radio.checked = value === this._rating)
     );
     Array.from(this._group.children).forEach((mark, value) => {
-      const sign = value === 0 ? '0' : value <= (this._rating ?? 0) ? '★' : '☆';
+      const sign =
+        value === 0
+          ? `0/${MAX_RATING}`
+          : value <= (this._rating ?? 0)
+            ? '★'
+            : '☆';
       mark.querySelector('span')?.replaceChildren(sign);
       mark.classList.toggle('hailuo-mod-chosen', value === this._rating);
     });

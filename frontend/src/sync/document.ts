@@ -1,6 +1,7 @@
 /** Reads, writes and repairs the records in a notebook's document. */
 
 import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
+import type { IOutput } from '@jupyterlab/nbformat';
 import type { INotebookModel } from '@jupyterlab/notebook';
 import type { PartialJSONObject } from '@lumino/coreutils';
 import { isCodeCell, isNotebookTrusted, isTrusted } from '../trust';
@@ -19,12 +20,12 @@ import {
 } from './records';
 import type { BundleKind } from './repair';
 import {
-  findCopies,
   findReplacement,
+  findSuperseded,
   isSameOutput,
   runsInOutput
 } from './repair';
-import { rankOf } from './turns';
+import { introduceToNewcomers, rankOf } from './turns';
 
 /** The key of our metadata in a notebook and in its cells. */
 export const METADATA_KEY = 'hailuo';
@@ -48,8 +49,53 @@ export function outputBundles(cell: ICellModel): unknown[] {
  * overwrite another output for everybody.
  */
 function isInPlace(cell: ICodeCellModel, at: number): boolean {
-  const shared = asObject(cell.sharedModel.getOutputs()[at]);
-  return isSameOutput(shared?.data, cell.outputs.get(at).data);
+  return isSameOutput(sharedBundles(cell)[at], cell.outputs.get(at).data);
+}
+
+/** Return the place of the first output that shows runs; null if one that shows none comes later. */
+function firstOfOurs(bundles: readonly unknown[]): number | null {
+  const ours = bundles.map(bundle => runsInOutput(bundle) !== null);
+  const first = ours.indexOf(true);
+  return ours.lastIndexOf(false) < first ? first : null;
+}
+
+/**
+ * Remove outputs of a cell by their places in the shared document.
+ *
+ * They are deleted if that is all: pages may do so at the same time, while all that they insert stays.
+ * But where JupyterLab has appended a replaced output (see `isInPlace`), it would remove another one from
+ * the page. So ours are replaced all at once, unless they are repeated as a whole, which looks the same
+ * on every page; others are not inserted again.
+ */
+function removeOutputs(cell: ICodeCellModel, places: readonly number[]): void {
+  const bundles = sharedBundles(cell);
+  const from = firstOfOurs(bundles);
+  const ours = bundles.slice(from ?? 0);
+  const count = ours.length - places.length;
+  const { sharedModel } = cell;
+  if (
+    from === null ||
+    ours.every((bundle, at) => isSameOutput(bundle, ours[at % count]))
+  ) {
+    for (const at of [...places].reverse()) {
+      sharedModel.updateOutputs(at, at + 1, []);
+    }
+  } else {
+    const kept = sharedModel
+      .getOutputs()
+      .filter((_, at) => at >= from && !places.includes(at));
+    sharedModel.updateOutputs(from, bundles.length, kept);
+  }
+}
+
+/** Return an output with another bundle. */
+function replaced(output: IOutput, bundle: JsonObject): IOutput {
+  return { ...output, data: bundle as PartialJSONObject };
+}
+
+/** Return the MIME bundles of a cell's outputs, in the shared document's order. */
+function sharedBundles(cell: ICodeCellModel): unknown[] {
+  return cell.sharedModel.getOutputs().map(each => asObject(each)?.data);
 }
 
 /**
@@ -61,6 +107,9 @@ function isInPlace(cell: ICodeCellModel, at: number): boolean {
 export class HailuoDocument {
   constructor(model: INotebookModel) {
     this._model = model;
+    if (this.isShared) {
+      introduceToNewcomers(model.sharedModel.awareness);
+    }
     model.metadataChanged.connect(() => (this._metadata = null));
   }
 
@@ -156,32 +205,36 @@ export class HailuoDocument {
   }
 
   /**
-   * Remove outputs of a shared document that are copies of an earlier one in the same cell.
+   * Check whether a cell of a shared document has an output that another one makes superfluous (see
+   * `findSuperseded`).
    *
-   * Pages that repair an output before they hear of each other each insert one. All outputs of the cell
-   * are replaced at once: where JupyterLab has appended a replaced output (see `isInPlace`), removing one
-   * by its place in the document would remove another from the page.
+   * Only runs count that were to be repaired: of others, any cell may show one twice.
+   *
+   * @param cells - Where to look; by default in all cells.
+   */
+  hasSuperseded(cells: Iterable<ICellModel> = this._model.cells): boolean {
+    return (
+      this.isShared &&
+      Array.from(cells)
+        .filter(isTrusted)
+        .some(cell => this._superseded(outputBundles(cell)).length > 0)
+    );
+  }
+
+  /**
+   * Remove the outputs of a shared document that others in the same cell make superfluous.
    *
    * @param markDirty - Whether to mark the notebook as changed, so that it is saved.
-   * @returns Whether there were copies. Pages that remove them at the same time leave copies again.
    */
-  removeCopies(markDirty: boolean): boolean {
-    let found = false;
+  removeSuperseded(markDirty: boolean): void {
     this._change(markDirty, () => {
-      for (const cell of Array.from(this._model.cells).filter(isTrusted)) {
-        if (!isCodeCell(cell)) {
-          continue;
-        }
-        const shared = cell.sharedModel.getOutputs();
-        const copies = findCopies(shared.map(each => asObject(each)?.data));
-        if (copies.length > 0) {
-          const kept = shared.filter((_, at) => !copies.includes(at));
-          cell.sharedModel.updateOutputs(0, shared.length, kept);
-          found = true;
+      for (const cell of this._trustedCells()) {
+        const places = this._superseded(sharedBundles(cell));
+        if (places.length > 0) {
+          removeOutputs(cell, places);
         }
       }
     });
-    return found;
   }
 
   /** Whether other pages, perhaps of other people, may have this very document open. */
@@ -204,18 +257,56 @@ export class HailuoDocument {
   }
 
   private _repair(offered: readonly JsonObject[], what: BundleKind): void {
-    for (const cell of Array.from(this._model.cells).filter(isTrusted)) {
+    const find = (stored: unknown): JsonObject | null =>
+      findReplacement(stored, offered, what);
+    offered
+      .flatMap(recordsOf)
+      .forEach(({ run_id }) => this._repairedIds.add(run_id));
+    for (const cell of this._trustedCells()) {
+      let displaced = false;
       outputBundles(cell).forEach((stored, at) => {
-        const bundle = findReplacement(stored, offered, what);
-        if (bundle && isCodeCell(cell) && isInPlace(cell, at)) {
-          const output = cell.outputs.get(at).toJSON();
-          cell.outputs.set(at, {
-            ...output,
-            data: bundle as PartialJSONObject
-          });
+        const bundle = find(stored);
+        if (bundle && isInPlace(cell, at)) {
+          cell.outputs.set(at, replaced(cell.outputs.get(at).toJSON(), bundle));
+        } else if (bundle) {
+          displaced = true;
         }
       });
+      if (displaced) {
+        this._repairAll(cell, find);
+      }
     }
+  }
+
+  /** Replace all of our outputs of a cell at once, which also gives them the same order on every page. */
+  private _repairAll(
+    cell: ICodeCellModel,
+    find: (stored: unknown) => JsonObject | null
+  ): void {
+    const bundles = sharedBundles(cell);
+    const from = firstOfOurs(bundles);
+    if (from !== null) {
+      const outputs = cell.sharedModel.getOutputs().map((output, at) => {
+        const bundle = find(bundles[at]);
+        return bundle ? replaced(output, bundle) : output;
+      });
+      const { length } = outputs;
+      cell.sharedModel.updateOutputs(from, length, outputs.slice(from));
+    }
+  }
+
+  private _superseded(bundles: readonly unknown[]): number[] {
+    return bundles.length < 2
+      ? []
+      : findSuperseded(bundles).filter(at =>
+          recordsOf(bundles[at]).some(({ run_id }) =>
+            this._repairedIds.has(run_id)
+          )
+        );
+  }
+
+  private _trustedCells(): ICodeCellModel[] {
+    return Array.from(this._model.cells).filter(isCodeCell).filter(isTrusted);
   }
 
   /**
@@ -288,4 +379,6 @@ export class HailuoDocument {
   private _proposed: string | null = null;
   /** Runs that trusted outputs have shown; an output may be cleared while its run is active. */
   private readonly _shownIds = new Set<string>();
+  /** Runs whose outputs were to be repaired: of those, pages may have left more than one. */
+  private readonly _repairedIds = new Set<string>();
 }

@@ -29,12 +29,12 @@ import {
   read,
   TARGET
 } from './protocol';
-import type { JsonObject, RunRecord } from './records';
-import { asObject, isSettled, panelId, recordsOf, sweepId } from './records';
-import type { BundleKind } from './repair';
+import type { RunRecord } from './records';
+import { asObject, isSettled, recordsOf } from './records';
+import { doesGrow } from './repair';
+import { Repairs } from './repairs';
 import { Saver } from './save';
 import { senderOf } from './sender';
-import { Turns } from './turns';
 import { WriterLock } from './writerLock';
 
 type Addressed = Exclude<Received, IMismatch>;
@@ -110,6 +110,7 @@ export class NotebookSync implements IDisposable {
     // It only names a lock; no request goes there.
     // eslint-disable-next-line jupyter/no-pageconfig-base-url
     this._writer = new WriterLock(PageConfig.getBaseUrl() + context.path);
+    this._repairs = new Repairs(this._document, () => this._writer.held);
     const session = context.sessionContext;
     session.iopubMessage.connect(this._onMessage, this);
     session.kernelChanged.connect(this._findComm, this);
@@ -129,7 +130,7 @@ export class NotebookSync implements IDisposable {
   dispose(): void {
     window.clearTimeout(this._again);
     this._writer.dispose();
-    this._turns.dispose();
+    this._repairs.dispose();
     this._saver.dispose();
     this._detach();
     Signal.clearData(this);
@@ -141,9 +142,10 @@ export class NotebookSync implements IDisposable {
     const fresh = cells.filter(cell => !this._watched.has(cell));
     for (const cell of fresh) {
       this._watched.add(cell);
-      cell.outputs.changed.connect(() =>
-        this._document.syncFromOutputs([cell])
-      );
+      cell.outputs.changed.connect(() => {
+        this._document.syncFromOutputs([cell]);
+        this._repairs.check([cell]);
+      });
       cell.stateChanged.connect((_, { name }) => {
         if (name === 'trusted') {
           this._onTrust(cell);
@@ -182,7 +184,7 @@ export class NotebookSync implements IDisposable {
         }
         if (records.length > 0) {
           this._document.write(records, this._writer.held);
-          this._repair(bundles, 'newer');
+          this._repairs.start(bundles, 'newer');
         }
         if (next !== undefined) {
           this._again = window.setTimeout(() => {
@@ -299,9 +301,8 @@ export class NotebookSync implements IDisposable {
       // JupyterLab forgets which output has a display's id when the cell is moved or the page is
       // reloaded, so find the output by its runs.
       const bundle = asObject(message.content.data);
-      const grows = panelId(bundle) !== null || sweepId(bundle) !== null;
-      if (bundle && (recordsOf(bundle).length > 0 || grows)) {
-        this._repair([bundle], 'update');
+      if (bundle && (recordsOf(bundle).length > 0 || doesGrow(bundle))) {
+        this._repairs.start([bundle], 'update');
       }
     }
   }
@@ -335,7 +336,7 @@ export class NotebookSync implements IDisposable {
         this._quotes.answer(message);
         break;
       case 'acted':
-        this._repair(message.bundles, 'redrawn');
+        this._repairs.start(message.bundles, 'redrawn');
         this._actions.answer(message);
         break;
       case 'welcome':
@@ -385,7 +386,7 @@ export class NotebookSync implements IDisposable {
   private _write({ op, notebook, records, bundles }: RecordsMessage): void {
     this._document.proposeId(notebook);
     this._document.write(records, this._writer.held);
-    this._repair(bundles, 'newer');
+    this._repairs.start(bundles, 'newer');
     // A welcome also brings what became of older runs.
     const live =
       op === 'news' ? records : records.filter(each => !isSettled(each));
@@ -407,40 +408,6 @@ export class NotebookSync implements IDisposable {
     }
   }
 
-  /**
-   * Repair outputs: at once, or in a shared document on this page's turn.
-   *
-   * To set an output is to delete it and to insert another, and the insertions of pages that do so at
-   * the same time all stay. By its turn a page finds the output up to date, unless the page that
-   * ran the cell is closed, or the server runs cells, which leaves display updates to the pages
-   * (jupyter-server-nbmodel, actions.py). Where changes travel slower than the turns, copies are left,
-   * and removed a turn later.
-   *
-   * @param bundles - The bundles.
-   * @param what - What they are.
-   */
-  private _repair(bundles: readonly JsonObject[], what: BundleKind): void {
-    const repair = (): void =>
-      this._document.repair(bundles, this._writer.held, what);
-    if (this._document.isShared) {
-      this._turns.wait(() => {
-        repair();
-        this._removeCopies();
-      });
-    } else {
-      repair();
-    }
-  }
-
-  /** Remove copies on this page's turns, until there are none. */
-  private _removeCopies(): void {
-    this._turns.wait(() => {
-      if (this._document.removeCopies(this._writer.held)) {
-        this._removeCopies();
-      }
-    });
-  }
-
   private get _kernel(): Kernel.IKernelConnection | null {
     return this._context.sessionContext.session?.kernel ?? null;
   }
@@ -456,7 +423,7 @@ export class NotebookSync implements IDisposable {
   private readonly _document: HailuoDocument;
   private readonly _saver: Saver;
   private readonly _writer: WriterLock;
-  private readonly _turns = new Turns(() => this._document.rank);
+  private readonly _repairs: Repairs;
   private readonly _watched = new WeakSet<object>();
   /** Runs of whose submit this page has heard, or that were in the notebook's metadata before. */
   private readonly _bought: Set<string>;

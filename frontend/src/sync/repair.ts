@@ -29,9 +29,9 @@ export function runsInOutput(bundle: unknown): OutputRuns | null {
     return null;
   }
   return {
-    runs: records.map(record => [
-      record.run_id,
-      record.revision - behind(bundle)
+    runs: drawnRecords(bundle).map(({ run_id, revision }) => [
+      run_id,
+      revision
     ]),
     embed: htmlOf(bundle).includes(EMBEDDED)
   };
@@ -47,7 +47,8 @@ export function runsInOutput(bundle: unknown): OutputRuns | null {
  * @param stored - The output's bundle.
  * @param bundles - The kernel's bundles; a live panel's comes before one without a panel.
  * @param what - What they are. Of updates of displays, a panel takes none but its own; what is drawn
- *   again also replaces an output of the same revisions.
+ *   again also replaces an output of the same revisions, unless it looks the same: each page that has a
+ *   shared document open may have asked for it.
  */
 export function findReplacement(
   stored: unknown,
@@ -55,21 +56,19 @@ export function findReplacement(
   what: BundleKind = 'newer'
 ): JsonObject | null {
   const kind = kindOf(stored);
-  const before = recordsOf(stored).map(record => ({
-    ...record,
-    revision: record.revision - behind(stored)
-  }));
+  const before = drawnRecords(stored);
   for (const bundle of bundles) {
     const its = kindOf(bundle);
     // A panel is gone with its kernel; its runs may still have changed.
     const left = panelId(stored) !== null && its === '' && what !== 'update';
-    const grows = panelId(bundle) !== null || sweepId(bundle) !== null;
+    const grows = doesGrow(bundle);
     const other =
       sweepId(bundle) !== null && sweepOf(bundle) !== sweepOf(stored);
     const asked = grows ? other && what !== 'newer' : what === 'redrawn';
     if (
       (its === kind || left) &&
-      canReplace(recordsOf(bundle), before, grows, asked)
+      canReplace(recordsOf(bundle), before, grows, asked) &&
+      !isUnchanged(stored, bundle)
     ) {
       return bundle;
     }
@@ -77,22 +76,43 @@ export function findReplacement(
   return null;
 }
 
-/** Check whether two bundles show the same runs, in outputs of the same kind. */
+/** Check whether two bundles show the same runs at the same revisions, in outputs of the same kind. */
 export function isSameOutput(one: unknown, other: unknown): boolean {
-  const runs = (bundle: unknown): string =>
-    recordsOf(bundle)
-      .map(({ run_id, revision }) => `${run_id} ${revision}`)
-      .join();
-  return kindOf(one) === kindOf(other) && runs(one) === runs(other);
+  return drawnOutput(one).key === drawnOutput(other).key;
 }
 
-/** Return the places of bundles that show the same runs, in the same way and state, as an earlier one. */
-export function findCopies(bundles: readonly unknown[]): number[] {
-  return bundles.flatMap((bundle, at) =>
-    recordsOf(bundle).length > 0 &&
-    bundles.slice(0, at).some(earlier => isSameOutput(earlier, bundle))
-      ? [at]
-      : []
+/**
+ * Return the places of bundles that another one makes superfluous: it shows the same runs in the same
+ * way, and at later revisions or, at the same ones, in an earlier place.
+ */
+export function findSuperseded(bundles: readonly unknown[]): number[] {
+  const outputs = bundles.map(drawnOutput);
+  return outputs.flatMap(({ key, kind, records }, at) => {
+    const superseded =
+      records.length > 0 &&
+      outputs.some((other, place) =>
+        other.key === key
+          ? place < at
+          : other.kind === kind &&
+            canReplace(other.records, records, doesGrow(bundles[place]), false)
+      );
+    return superseded ? [at] : [];
+  });
+}
+
+/** Check whether an output would be the same with another bundle. */
+function isUnchanged(stored: unknown, bundle: JsonObject): boolean {
+  const drawn = (whole: unknown): string =>
+    JSON.stringify(
+      Object.entries(asObject(whole) ?? {})
+        .filter(([type]) => type !== MIME)
+        .map(([type, value]) => [type, joinLines(value) || value])
+        .sort(([one], [other]) => (String(one) < String(other) ? -1 : 1))
+    );
+  return (
+    isSameOutput(stored, bundle) &&
+    sweepOf(stored) === sweepOf(bundle) &&
+    drawn(stored) === drawn(bundle)
   );
 }
 
@@ -101,9 +121,29 @@ export function isPlain(bundle: unknown): boolean {
   return kindOf(bundle) === '';
 }
 
-/** Return by how much an output is behind its records: a kernel draws more of them than a page. */
-function behind(bundle: unknown): number {
-  return htmlOf(bundle).includes(DRAWN_BY_PAGE) ? 1 : 0;
+/** Check whether an output of a bundle's kind may get more runs. */
+export function doesGrow(bundle: unknown): boolean {
+  return panelId(bundle) !== null || sweepId(bundle) !== null;
+}
+
+/** Return the records as far as an output draws them: a page draws less of them than a kernel. */
+function drawnRecords(bundle: unknown): RunRecord[] {
+  const behind = htmlOf(bundle).endsWith(DRAWN_BY_PAGE) ? 1 : 0;
+  return recordsOf(bundle).map(record => ({
+    ...record,
+    revision: record.revision - behind
+  }));
+}
+
+/** Return what an output shows, and a key that is the same for outputs that show the same. */
+function drawnOutput(bundle: unknown): {
+  readonly kind: string;
+  readonly records: readonly RunRecord[];
+  readonly key: string;
+} {
+  const [kind, records] = [kindOf(bundle), drawnRecords(bundle)];
+  const runs = records.map(({ run_id, revision }) => `${run_id} ${revision}`);
+  return { kind, records, key: [kind, ...runs].join() };
 }
 
 function htmlOf(bundle: unknown): string {

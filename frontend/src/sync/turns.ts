@@ -11,6 +11,32 @@ const FIRST_MS = 2000;
 /** Time between two pages' turns: longer than a change takes from one page to another. */
 const STEP_MS = 3000;
 
+/** What this page and the others tell each other of themselves. */
+interface IAwareness {
+  readonly clientID: number;
+  getLocalState(): object | null;
+  setLocalState(state: object | null): void;
+  on(
+    event: 'change',
+    heard: (changes: { readonly added: readonly number[] }) => void
+  ): void;
+}
+
+/**
+ * Have a page that opens the document hear of this one at once.
+ *
+ * It is told only of what pages say from then on, and they repeat themselves four times a minute. Until
+ * then it would take itself for the first, at the same time as another page.
+ */
+export function introduceToNewcomers(awareness: IAwareness): void {
+  awareness.on('change', ({ added }) => {
+    const own = awareness.getLocalState();
+    if (own !== null && added.some(id => id !== awareness.clientID)) {
+      awareness.setLocalState(own);
+    }
+  });
+}
+
 /**
  * Return a page's place among the pages that have the document open, from 0.
  *

@@ -49,6 +49,8 @@ export interface IRow {
 /** A table of runs. */
 export interface ITable {
   readonly caption: string;
+  /** The order of the rows, as the caption has it. */
+  readonly order: string;
   /** What all runs have in common. */
   readonly common: readonly string[];
   readonly remarks: readonly string[];
@@ -126,6 +128,7 @@ export function readTable(data: unknown): ITable | null {
   return rows.length > 0 && ids.size === rows.length
     ? {
         caption: oneLine(table.caption, LONG),
+        order: oneLine(table.order, SHORT),
         common: texts(table.common, LONG),
         remarks: texts(table.remarks, LONG),
         rows
@@ -205,6 +208,15 @@ export function commonOf({ common, rows }: ITable): string[] {
   return rows.length > 1 && providers.size === 1 && provider
     ? [provider, ...common]
     : [...common];
+}
+
+/** Return the caption of rows that were sorted by a column: not with the order that they came in. */
+export function sortedCaption(
+  { caption, order }: ITable,
+  { label }: IColumn
+): string {
+  const plain = order ? caption.replace(`, ${order})`, ')') : caption;
+  return `${plain} · sorted by ${label.toLowerCase()}`;
 }
 
 /** Return rows in the order of a column; equal ones keep theirs, and unknown values come last. */

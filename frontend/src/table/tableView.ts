@@ -13,7 +13,7 @@ import { MAX_RATING, ratingText, starText } from '../rating/rating';
 import type { RatingSender } from '../rating/ratingSender';
 import { Stars } from '../rating/stars';
 import type { IColumn, IRow, ITable } from './rows';
-import { columnsOf, commonOf, labelOf, sortRows } from './rows';
+import { columnsOf, commonOf, labelOf, sortedCaption, sortRows } from './rows';
 import { refusals } from './selection';
 
 const HINT = 'Tick runs to compare, join, tag or rate them.';
@@ -97,7 +97,9 @@ export class TableView implements IDisposable {
 
   private _build(table: ITable): void {
     const caption = part('div', 'hailuo-table-caption', table.caption);
-    caption.append(this._order);
+    this._retitle = column => {
+      caption.textContent = sortedCaption(table, column);
+    };
     const region = document.createElement('div');
     region.className = 'hailuo-table-scroll';
     region.tabIndex = 0; // so that it scrolls by keyboard
@@ -384,7 +386,7 @@ export class TableView implements IDisposable {
     const again = this._sorted?.column.name === name;
     const descending = again ? !this._sorted?.descending : greatestFirst;
     this._sorted = { column, descending };
-    this._order.textContent = ` · now sorted by ${column.label.toLowerCase()}`;
+    this._retitle(column);
     for (const [each, cell] of this._heads) {
       const here = each === name;
       const arrow = cell.querySelector('button > span');
@@ -474,7 +476,6 @@ export class TableView implements IDisposable {
   private readonly _ratings: RatingSender;
   private readonly _actions: ITableActions;
   private readonly _player: HoverPlay;
-  private readonly _order = document.createElement('span');
   private readonly _count = document.createElement('span');
   private readonly _all = document.createElement('input');
   private readonly _body = document.createElement('tbody');
@@ -486,6 +487,7 @@ export class TableView implements IDisposable {
   /** The ticked runs, in the order of their ticks. */
   private readonly _ticked = new Set<string>();
   private _rows: readonly IRow[];
+  private _retitle: (column: IColumn) => void = () => undefined;
   private _sorted: { column: IColumn; descending: boolean } | null = null;
 }
 

@@ -20,7 +20,7 @@ test('a sheet says what is missing, and what each clip is called', () => {
     { at: [0, 0], runs: ['a', 'b'] },
     { at: [1, 0], runs: ['c'], waits: 2, problem: 'It is blocked.' }
   ];
-  const found = sheet({ cells, price: '$0.88–1.16 (estimate)' });
+  const found = sheet({ cells, price: '$0.88–1.16 est.' });
   assert.deepEqual(
     [found?.sending, found?.waits, found?.blocked],
     [false, 2, 1]
@@ -46,6 +46,13 @@ test('only what is not being sent can be resumed', () => {
   assert.equal(
     label({ cells: waits, price: 'free (demo)' }),
     'Resume 3 (free)…'
+  );
+  assert.equal(
+    label({
+      cells: waits,
+      price: '$0.30 (estimate and published), 1 free (demo)'
+    }),
+    'Resume 3 ($0.30, 1 free)…'
   );
   assert.equal(label({ cells: waits }), 'Resume 3…');
   assert.equal(label({}), null);
@@ -73,4 +80,6 @@ test('a size is one of three, and medium is as the kernel has drawn it', () => {
   const large = tableWidths('large', 3, 2);
   assert.ok(small && large && small.most < large.most);
   assert.ok(small.least < large.least);
+  // Three columns, each with two takes, fit a page of 800 pixels without scrolling sideways.
+  assert.ok(large.least < 600);
 });

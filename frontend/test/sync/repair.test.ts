@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import type { RunRecord } from '../../src/sync/records';
 import { isComparison, MIME, sweepId } from '../../src/sync/records';
 import {
-  findCopies,
+  DRAWN_BY_PAGE,
   findReplacement,
+  findSuperseded,
   isSameOutput,
   runsInOutput
 } from '../../src/sync/repair';
@@ -46,6 +47,9 @@ test('what is drawn again replaces the same revisions, and never later ones', ()
   const again = { ...bundle(record('a', 2)), 'text/html': 'again' };
   assert.equal(findReplacement(stored, [again], 'redrawn'), again);
   assert.equal(findReplacement(stored, [again]), null);
+  assert.equal(findReplacement(again, [{ ...again }], 'redrawn'), null);
+  const live = { ...again, 'application/vnd.jupyter.widget-view+json': {} };
+  assert.equal(findReplacement(again, [live], 'redrawn'), live);
   const later = bundle(record('a', 3));
   assert.equal(findReplacement(later, [again], 'redrawn'), null);
   const other = bundle(record('b', 3));
@@ -172,16 +176,41 @@ test('outputs are the same if they are of one kind and show the same runs', () =
   assert.ok(!isSameOutput(bundle(record('a', 2)), comparison(record('a', 2))));
 });
 
-test('copies of an output are found, the first of them is none', () => {
+test('outputs are superfluous if an earlier copy or a later revision is there', () => {
   const [one, two] = [bundle(record('a', 5)), bundle(record('b', 5))];
   const text = { 'text/plain': 'printed' };
-  assert.deepEqual(findCopies([one, text, two, text]), []);
+  assert.deepEqual(findSuperseded([one, text, two, text]), []);
   assert.deepEqual(
-    findCopies([text, one, { ...one, 'text/html': 'redrawn' }, two, one]),
+    findSuperseded([text, one, { ...one, 'text/html': 'redrawn' }, two, one]),
     [2, 4]
   );
-  assert.deepEqual(findCopies([one, bundle(record('a', 6))]), []);
-  assert.deepEqual(findCopies([one, null, undefined, 7]), []);
+  const later = bundle(record('a', 6));
+  assert.deepEqual(findSuperseded([one, later]), [0]);
+  assert.deepEqual(findSuperseded([later, one, two, later]), [1, 3]);
+  assert.deepEqual(findSuperseded([one, null, undefined, 7]), []);
+});
+
+test('of what a page and a kernel have drawn of one revision, the kernel’s stays', () => {
+  const kernels = bundle(record('a', 5));
+  const pages = { ...kernels, 'text/html': DRAWN_BY_PAGE };
+  assert.deepEqual(findSuperseded([pages, kernels]), [0]);
+  assert.deepEqual(findSuperseded([kernels, pages]), [1]);
+});
+
+test('outputs of other kinds, or of more runs, are not superfluous', () => {
+  const [one, two] = [record('a', 5), record('b', 5)];
+  const panel = { [MIME]: { panel: 'p', runs: [one] } };
+  const later = bundle(record('a', 6), record('b', 6));
+  assert.deepEqual(
+    findSuperseded([bundle(one), bundle(one, two), panel, comparison(one)]),
+    []
+  );
+  assert.deepEqual(findSuperseded([bundle(one), panel, later]), []);
+  // A sheet grows.
+  assert.deepEqual(
+    findSuperseded([sheet('s', one), sheet('s', one, two), sheet('t', one)]),
+    [0]
+  );
 });
 
 test('a sheet that was stopped replaces the one that was being sent, and a stored one never does', () => {

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { MIME } from '../../src/sync/records';
 import { findReplacement } from '../../src/sync/repair';
-import { rankOf, turnDelay, Turns } from '../../src/sync/turns';
+import {
+  introduceToNewcomers,
+  rankOf,
+  turnDelay,
+  Turns
+} from '../../src/sync/turns';
 
 test('a page’s rank is the number of pages with smaller ids', () => {
   assert.equal(rankOf(7, []), 0);
@@ -87,4 +92,26 @@ test('whoever is heard of while a page waits may have the turn before it', () =>
   } finally {
     mock.timers.reset();
   }
+});
+
+test('whoever opens the document hears of those that have it open', () => {
+  type Heard = (changes: { readonly added: readonly number[] }) => void;
+  const told: object[] = [];
+  let hear: Heard = () => undefined;
+  let own: object | null = { user: 'one' };
+  introduceToNewcomers({
+    clientID: 5,
+    getLocalState: () => own,
+    setLocalState: state => told.push(state ?? {}),
+    on: (_, heard) => (hear = heard)
+  });
+  hear({ added: [5] });
+  hear({ added: [] });
+  assert.deepEqual(told, []);
+  hear({ added: [8] });
+  assert.deepEqual(told, [own]);
+  // It is leaving.
+  own = null;
+  hear({ added: [9] });
+  assert.equal(told.length, 1);
 });

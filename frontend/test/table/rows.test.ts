@@ -7,6 +7,7 @@ import {
   commonOf,
   labelOf,
   readTable,
+  sortedCaption,
   sortRows,
   updateRow
 } from '../../src/table/rows';
@@ -23,6 +24,23 @@ function column(rows: readonly IRow[], name: string) {
   assert.ok(found, name);
   return found;
 }
+
+test('a sorted table does not claim the order that it came in', () => {
+  const runs = [{ run_id: 'a', revision: 1 }];
+  const order = 'newest first';
+  const caption = `1 run (this notebook, ${order})`;
+  const [by] = columnsOf(rowsOf({ name: 'fox' }));
+  const found = readTable({ caption, order, runs });
+  assert.ok(found);
+  assert.equal(found.caption, caption);
+  assert.equal(
+    sortedCaption(found, by),
+    '1 run (this notebook) · sorted by run'
+  );
+  const old = readTable({ caption, runs });
+  assert.ok(old);
+  assert.equal(sortedCaption(old, by), `${caption} · sorted by run`);
+});
 
 test('a table is read without trust', () => {
   for (const odd of [

@@ -13,6 +13,7 @@ from html import escape
 from io import BytesIO
 
 from hailuo_jupyter import media
+from hailuo_jupyter.clip_file import clip_file
 from hailuo_jupyter.errors import ClipError
 from hailuo_jupyter.kernel.display.run_view import repeated
 from hailuo_jupyter.runlog import Row
@@ -54,10 +55,13 @@ def poster(row: Row, *, side: int = SIDE, max_bytes: int | None = None) -> bytes
     clip = row.record.clip
     if row.state is not State.COMPLETED or clip is None:
         return None
+    path = row.folder / clip.path
+    if path.is_symlink() and not clip_file(path, clip).usable:
+        return None
     width = max(1, round(side * min(1.0, clip.width / clip.height)))
     try:
         return media.poster(
-            row.folder / clip.path,
+            path,
             width=width,
             max_bytes=_room(row) if max_bytes is None else max_bytes,
         )

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hailuo_jupyter import media
+from hailuo_jupyter.clip_file import clip_file
 from hailuo_jupyter.errors import ClipError
 from hailuo_jupyter.kernel.session import SessionState, session
 from hailuo_jupyter.runlog import Row
@@ -88,9 +89,11 @@ def missing_count(rows: Iterable[Row], found: Mapping[str, bytes]) -> int:
 
 
 def _clip(row: Row) -> Path | None:
-    if row.state is not State.COMPLETED or row.record.clip is None:
+    clip = row.record.clip
+    if row.state is not State.COMPLETED or clip is None:
         return None
-    return row.folder / row.record.clip.path
+    path = row.folder / clip.path
+    return None if path.is_symlink() and not clip_file(path, clip).usable else path
 
 
 def _name(clip: Path) -> str | None:

@@ -72,6 +72,7 @@ class FormController:
             key_entered=self._key_entered,
         )
         self._facts, self._status = widgets.line(), widgets.line()
+        self._facts.add_class("hailuo-price")
         self._submit = widgets.button("Generate", primary=True, name="Generate (Ctrl+Enter)")
         self._submit.add_class("hailuo-generate")
         self._submit.on_click(lambda _button: self._clicked())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -80,6 +81,8 @@ class FrameZone:
             description=f"{title}: browse",
             multiple=False,
         )
+        if self.upload.has_trait("tooltip"):  # ipywidgets 8, whose pages show "null" without one
+            self.upload.tooltip = f"Choose the {role} frame from your computer"
         self.lists = {
             Source.VARIABLE: Dropdown(description=f"{title}: variable", options=[("", "")]),
             Source.RUN: Dropdown(description=f"{title}: run", options=[("", "")]),
@@ -286,7 +289,7 @@ def _words(frame: Frame) -> str:
         formatting.pixels(width, height),
         f"ratio {width / height:.2f}",
         (frame.format or "").upper(),
-        f"{frame.size / 1e6:.1f} MB",
+        f"{frame.size / 1e6:.1f} MB" if frame.size >= 1e5 else f"{math.ceil(frame.size / 1e3)} kB",
     ]
     turned = " Rotated to match its EXIF orientation." if frame.turned else ""
     return f"{', '.join(parts)}. OK.{turned}"

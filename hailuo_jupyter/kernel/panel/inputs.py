@@ -86,7 +86,9 @@ class Fields:
         self._more_options = widgets.box(
             "hailuo-more", self.optimizer, widgets.row("hailuo-pair", self.tags, self.note)
         )
-        self._more = ToggleButton(description="More: optimizer, tags, note")
+        self._more = ToggleButton(
+            description="More: optimizer, tags, note", tooltip="Show or hide these fields"
+        )
         self._more.add_class("hailuo-fold")
         self._more.observe(self._folded, "value")
         self._folded()
@@ -126,10 +128,12 @@ class Fields:
         def fold(_change: Any = None) -> None:
             for chip in rest:
                 widgets.shown(chip, more.value)
+            widgets.put(more, "description", "Fewer" if more.value else "More")
 
         more.observe(fold, "value")
         fold()
-        return widgets.row("hailuo-chips", *first, *rest, more)
+        # Before the others, so that it stays under the pointer.
+        return widgets.row("hailuo-chips", *first, more, *rest)
 
     # ── input ────────────────────────────────────────────────────────────────────────
 

@@ -187,10 +187,10 @@ class RunItem:
         self._content = widgets.box("hailuo-field")
         self._area = CellPreview(place.cell_id, f"Run {run.run_id} as a cell")
         self._take = self._button(f"New take · {self._cost()}", self._asks)
+        as_cell = self._button("As cell", self._writes)
+        as_cell.add_class("hailuo-as-cell")
         self._buttons = widgets.buttons(
-            self._button("Edit and rerun", self._repeats),
-            self._button("As cell", self._writes),
-            self._take,
+            self._button("Edit and rerun", self._repeats), as_cell, self._take
         )
         self._price = widgets.line()
         self._sure = widgets.box(

@@ -21,7 +21,7 @@ from hailuo_jupyter.request import check_frames, check_prompt
 #: The fields that can have problems, in display order.
 FIELDS = ("prompt", FIRST, LAST, "provider", "options", "count")
 
-_TITLES = {FIRST: "first frame", LAST: "last frame"}
+_TITLES = {FIRST: "first frame", LAST: "last frame", "count": "takes"}
 #: An option; or a command to type, which stays as it is.
 _FLAG = re.compile(r"'%[^']*'|(?<![\w-])--([a-z]+(?:-[a-z]+)*)")
 _FIELD_NAMES = {
@@ -109,14 +109,20 @@ def without_flags(text: str) -> str:
 
 
 def submit_disabled_reason(found: Mapping[str, Problem]) -> str:
-    """Return why the form can't be submitted; empty if it can."""
-    ordered = [found[name] for name in FIELDS if name in found]
+    """Return why the form can't be submitted; empty if it can.
+
+    A mistake is only named: its field has the message, which a screen reader would read twice.
+    """
+    ordered = [name for name in FIELDS if name in found]
     if not ordered:
         return ""
-    first = next((each for each in ordered if not each.waits), ordered[0])
+    first = next((name for name in ordered if not found[name].waits), ordered[0])
+    text = found[first].text
+    if first != "provider" and not found[first].waits:
+        text = f"Change the {_TITLES.get(first, first)} to continue."
     more = len(ordered) - 1
     rest = "" if not more else f" ({more} more field{'s' if more > 1 else ''} to look at.)"
-    return first.text + rest
+    return text + rest
 
 
 def count_words(prompt: str, limit: int) -> str:

@@ -95,7 +95,9 @@ class QuoteRow:
             price = f"{formatting.dollars(self.low, self.high)} ({dated})"
         basis = formatting.count(self.runs, "run") + " here" if self.runs else "catalogue"
         time = "" if self.usual_s is None else formatting.approx_duration(self.usual_s)
-        size = "" if self.width is None else f"{self.width} x {self.height}"
+        size = ""
+        if self.width is not None and self.height is not None:
+            size = formatting.pixels(self.width, self.height)
         length = "" if self.seconds is None else f", {self.seconds:g} s"
         differs = "; ".join(self.differs) or "nothing"
         return name, key, price, f"{time} ({basis})", f"{size}{length}", differs, self.choose

@@ -326,10 +326,15 @@ class Runs(Sequence[Run]):
             escape_control(self._caption(place, len(ids), total)), lines, common,
             self._next(place, len(ids), total),
             remark,
+            self._order,
         )  # fmt: skip
 
+    @property
+    def _order(self) -> str:
+        return _ORDERS[self._search.sort][self._search.ascending]
+
     def _caption(self, place: int, shown: int, total: int | None) -> str:
-        order = _ORDERS[self._search.sort][self._search.ascending]
+        order = self._order
         if not shown:
             if place and total:
                 return f"No such page; {count(total, 'run')} found ({self._where})."

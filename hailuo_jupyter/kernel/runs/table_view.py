@@ -103,6 +103,8 @@ class RunsView:
         How to see the next page; empty if there is none.
     pictures
         A note about missing posters; else empty.
+    order
+        The order as the caption has it.
     """
 
     caption: str
@@ -110,6 +112,7 @@ class RunsView:
     common: tuple[str, ...]
     next_page: str
     pictures: str = ""
+    order: str = ""
 
 
 def build_lines(
@@ -181,6 +184,7 @@ def table_json(view: RunsView) -> dict[str, Any]:
     """
     return {
         "caption": view.caption,
+        "order": view.order,
         "common": list(view.common),
         "remarks": [each for each in (view.pictures, view.next_page) if each],
         "runs": [_line_json(line) for line in view.lines],
@@ -280,7 +284,8 @@ def _line(
         provider=shorten(escape_control(row.provider), _LINE),
         demo=row.provider == "demo",
         took="" if took is None else formatting.duration(took),
-        cost=shorten(cost_text(record), _PROMPT),
+        # Who reported the charge is in the record, and would be repeated in every row.
+        cost=shorten(cost_text(record.costing(actual_source=None)), _PROMPT),
         when=formatting.clock_time(row.created, now, tz),
         notebook=_notebook(record),
         name=shorten(escape_control(record.name or ""), _PROMPT),

@@ -446,8 +446,9 @@ def of_row(row: SweepRow) -> Sweep:
 
 def not_confirmed(plan: Plan) -> NotConfirmed:
     """Return the error for a sweep without confirmation."""
+    what = formatting.sentence(f"This sweep would generate {plan.to_submit()}")
     return NotConfirmed(
-        f"This sweep would generate {plan.to_submit()}. A sweep of this size or price needs confirmation.",
+        f"{what} A sweep of this size or price needs confirmation.",
         money=NOTHING_SENT,
         todo="Check its plan, then add --yes to the cell (yes=True in Python).",
     )

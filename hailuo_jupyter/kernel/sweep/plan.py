@@ -18,7 +18,7 @@ from hailuo_jupyter.engine.eta import forecast
 from hailuo_jupyter.engine.submission import Submission
 from hailuo_jupyter.engine.sweep_runner import SweepItem
 from hailuo_jupyter.errors import NOTHING_SENT, HailuoError, NotBought, NotConfirmed, OptionError
-from hailuo_jupyter.formatting import count, dollars, escape_control, price_source
+from hailuo_jupyter.formatting import count, dollars, escape_control, with_origin
 from hailuo_jupyter.kernel import context, generate, host_secrets
 from hailuo_jupyter.kernel.generate_options import GenerateOptions
 from hailuo_jupyter.kernel.sweep.grid import Grid, request_at
@@ -138,7 +138,7 @@ class Plan:
         )
 
     def to_submit(self) -> str:
-        """Return what would be submitted: ``8 clips for $2.32–3.10 (estimate)``."""
+        """Return what would be submitted: ``8 clips for $2.32–3.10 est.``."""
         return f"{count(self.missing, 'clip')} for {self.total.words}"
 
 
@@ -338,8 +338,7 @@ class Cost:
         """The total in words, with the origin of the prices."""
         parts = []
         if self.kinds:
-            kinds = " and ".join(dict.fromkeys(map(price_source, self.kinds)))
-            parts.append(f"{dollars(self.low, self.high)} ({kinds})")
+            parts.append(with_origin(dollars(self.low, self.high), *self.kinds))
         if self.unknown:
             parts.append(f"{self.unknown} at an unknown price")
         if self.free:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hailuo_jupyter.engine.engine import Engine
-from hailuo_jupyter.formatting import approx_duration, count, escape_control, shorten
+from hailuo_jupyter.formatting import approx_duration, count, escape_control, sentence, shorten
 from hailuo_jupyter.kernel.display.bundle import templates
 from hailuo_jupyter.kernel.sweep.plan import Plan
 
@@ -55,7 +55,7 @@ def sentences(plan: Plan, engine: Engine) -> list[str]:
     found = [", ".join(parts) + "."]
     if plan.missing:
         took = approx_duration(plan.seconds(engine))
-        found.append(f"Price: {plan.total.words}.")
+        found.append(sentence(f"Price: {plan.total.words}"))
         at_once = f"{min(plan.parallel, plan.missing)} at a time per provider"
         found.append(f"About {took}, {at_once}.")
     found += [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from hailuo_jupyter.formatting import duration, escape_control
+from hailuo_jupyter.formatting import duration, escape_control, sentence
 from hailuo_jupyter.kernel.display.bundle import MIME, line, templates
 from hailuo_jupyter.kernel.display.run_view import RunView
 from hailuo_jupyter.kernel.sweep.plan import spent
@@ -231,7 +231,7 @@ def _share(sheet: Sheet, shown: Sequence[RunView]) -> float:
 
 
 def status_of(sheet: Sheet, shown: Sequence[RunView]) -> str:
-    """Return a sweep's status on one line: completed, running, failed, cost, queued."""
+    """Return a sweep's status on one line: completed, running, waiting, failed, cost."""
     records = [Record.from_json(view.record_json) for view in shown]
     states = [record.state for record in records]
     done = states.count(State.COMPLETED)
@@ -247,12 +247,12 @@ def status_of(sheet: Sheet, shown: Sequence[RunView]) -> str:
     parts = [f"{done} of {len(shown) + waits} completed"]
     parts += [f"{live} running"] if live else []
     parts += [f"{stuck} not tracked or not sent"] if stuck else []
-    parts += [f"{waits} {'queued' if sheet.sending else 'not sent'}"] if waits else []
+    parts += [f"{waits} {'waiting to be sent' if sheet.sending else 'not sent'}"] if waits else []
     parts += [f"{bad} failed"] if bad else []
     parts += [f"{lost} unconfirmed (may have been charged)"] if lost else []
     parts += [f"{blocked} blocked"] if blocked else []
     parts += [f"cost: {cost}"] if (cost := spent(records)) else []
-    return ", ".join(parts) + "." + (f" {sheet.hint}" if sheet.hint else "")
+    return sentence(", ".join(parts)) + (f" {sheet.hint}" if sheet.hint else "")
 
 
 def table_of(sheet: Sheet) -> tuple[tuple[str, ...], tuple[Group, ...]]:

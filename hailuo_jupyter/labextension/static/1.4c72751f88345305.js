@@ -209,13 +209,13 @@
 }
 
 .hailuo-stars-group:hover > label:first-child,
-.hailuo-stars-group:focus-within > label:first-child {
+.hailuo-stars-group:has(:focus-visible) > label:first-child {
   pointer-events: auto;
 }
 
 .hailuo-stars-group > .hailuo-mod-chosen:first-child > span,
 .hailuo-stars-group:hover > label:first-child > span,
-.hailuo-stars-group:focus-within > label:first-child > span {
+.hailuo-stars-group:has(:focus-visible) > label:first-child > span {
   visibility: visible;
 }
 
