@@ -79,7 +79,7 @@ class LimitStatus:
         """
         sentence = (
             f"{title} limits requests: it refused one {_minutes(now - self.refused_at)} ago, and about "
-            f"{max(round(self.per_minute), 1)} a minute leave now."
+            f"{max(round(self.per_minute), 1)} a minute are sent now."
         )
         waiting: list[str] = []
         if self.submits:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -106,6 +107,9 @@ def test_the_limit_is_shown_and_the_run_is_not_blamed(
     (overview,) = control.limits()
     assert overview.startswith("Segmind limits requests: it refused one ")
     assert " clips wait to be sent; the last one leaves in about " in overview
+    here = SimpleNamespace(id=engine.row(runs[0].run_id).notebook_id)
+    monkeypatch.setattr("hailuo_jupyter.kernel.context.notebook", lambda: here)
+    assert any("  Waiting  " in line for line in control.active_runs())
     (limit,) = engine.limits()
     assert limit.provider == "segmind"
     assert limit.submits >= 2

@@ -326,7 +326,7 @@ def test_a_limit_that_makes_runs_wait(settings: Hailuo, tmp_path: Path) -> None:
         found = diagnose(settings, tmp_path)
     said = one(found, "run log", "rate limit").value
     assert said == (
-        "Segmind limits requests: it refused one 3 min ago, and about 5 a minute leave now."
+        "Segmind limits requests: it refused one 3 min ago, and about 5 a minute are sent now."
     )
     assert found.ok, "nobody has to do anything"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hailuo_jupyter.errors import LINE
 from tests.simulator import Simulator
 from tests.simulator.ledger import RequestEntry
 from tests.support.fake_front_end import Cell, FrontEnd
@@ -218,6 +219,7 @@ def test_dry_run_and_help_send_nothing(page: FrontEnd, simulator: Simulator) -> 
     )
     overview = page.run("%hailuo").text
     assert "%hailuo resume" in overview
+    assert [line for line in overview.splitlines() if len(line) > LINE] == []
     assert "No active runs." in overview
     assert "key: present" in page.run("%hailuo providers").text
     assert "provider" in page.run("%hailuo settings").text

@@ -31,7 +31,7 @@ _FEW = 5
 
 def active_runs() -> list[str]:
     """Return a list of this notebook's active runs."""
-    running = [row for row in _rows_here() if row.state in IN_FLIGHT]
+    running = [row for row in _rows_here() if row.state in IN_FLIGHT or _waits(row)]
     head = f"{count(len(running), 'active run')}." if running else "No active runs."
     return [head, *(_line(row) for row in running), *limits()]
 
@@ -51,11 +51,17 @@ def _rows_here(limit: int = _SHOWN) -> list[Row]:
     return sorted(rows, key=lambda row: row.created, reverse=True)[:limit]
 
 
+def _waits(row: Row) -> bool:
+    """Return whether a run waits to be sent by itself, and not for the person."""
+    return row.state is State.PREPARED and row.owner is not None
+
+
 def _line(row: Row) -> str:
     prompt = " ".join(row.record.request.prompt.split()) if row.is_readable else "cannot be read"
     prompt = prompt if len(prompt) <= 56 else prompt[:55] + "…"
     waiting = process.get_engine().waits_for_its_key(row.run_id)
-    state = NEEDS_KEY if waiting else row.state.words
+    words = "Waiting" if _waits(row) else row.state.words
+    state = NEEDS_KEY if waiting else words
     return f"  {row.run_id}  {state:<14} {row.provider:<8} {prompt}"
 
 

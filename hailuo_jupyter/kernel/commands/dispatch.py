@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from importlib import import_module
 from typing import Any
 
-from hailuo_jupyter.errors import NOTHING_SENT, OptionError
+from hailuo_jupyter.errors import LINE, NOTHING_SENT, OptionError
 from hailuo_jupyter.kernel.commands.control import active_runs
 from hailuo_jupyter.kernel.commands.echo import echo
 from hailuo_jupyter.kernel.commands.registry import COMMANDS, GROUPS, Command, options_of
@@ -18,6 +19,9 @@ from hailuo_jupyter.kernel.magic_args import (
     split,
     unknown,
 )
+
+#: Where the descriptions of commands begin.
+_COLUMN = 30
 
 
 def run(line: str, ip: Any) -> None:
@@ -64,13 +68,20 @@ def _help(name: str, command: Command, options: tuple[Option, ...]) -> str:
     return help_text(f"{usage}\n{command.help}", options)
 
 
+def _row(usage: str, text: str) -> list[str]:
+    """Return a command and what it does, in lines that fit below a cell."""
+    wrapped = textwrap.wrap(text, LINE - _COLUMN, break_on_hyphens=False)
+    if len(usage) + 2 > _COLUMN:
+        return [usage, *(" " * _COLUMN + line for line in wrapped)]
+    return [f"{usage:<{_COLUMN}}{wrapped[0]}", *(" " * _COLUMN + line for line in wrapped[1:])]
+
+
 def _overview() -> None:
-    width = max(len(f"{name} {each.words}") for name, each in COMMANDS.items())
     lines = [*active_runs(), "", "%%hailuo [options], with a prompt below: generate a clip"]
     lines += ["%%hailuo --help, or %hailuo COMMAND --help: options"]
     for group, commands in GROUPS.items():
         lines += ["", group]
         for name, each in commands.items():
             hint = f" ({each.hint})" if each.hint else ""
-            lines.append(f"  %hailuo {f'{name} {each.words}':<{width}}  {each.help}{hint}")
+            lines += _row(f"  %hailuo {name} {each.words}".rstrip(), each.help + hint)
     echo(*lines)
