@@ -7,8 +7,30 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
 import { Signal } from '@lumino/signaling';
 
-/** After the kernel's answer, until the new output is drawn. */
+/** After the kernel's answer the new output is drawn once nothing changes its size for so long. */
 const DRAWN_MS = 500;
+
+/** Ends the wait for what a cell's earlier execution has drawn. */
+const waits = new WeakMap<HTMLElement, () => void>();
+
+/** Do something once a cell is drawn, unless it is run again before that. */
+function whenDrawn(node: HTMLElement, act: () => void): void {
+  const done = (): void => {
+    stop();
+    act();
+  };
+  let timer = setTimeout(done, DRAWN_MS);
+  const sizes = new ResizeObserver(() => {
+    clearTimeout(timer);
+    timer = setTimeout(done, DRAWN_MS);
+  });
+  const stop = (): void => {
+    clearTimeout(timer);
+    sizes.disconnect();
+  };
+  Array.from(node.children).forEach(each => sizes.observe(each));
+  waits.set(node, stop);
+}
 
 /**
  * Give a cell that shows a run its present height, until its next execution has ended.
@@ -23,8 +45,9 @@ export function keepHeight(cell: Cell, session: ISessionContext): void {
   const owner = {};
   const release = (): void => {
     Signal.clearData(owner);
-    setTimeout(() => node.style.removeProperty('min-height'), DRAWN_MS);
+    whenDrawn(node, () => node.style.removeProperty('min-height'));
   };
+  waits.get(node)?.();
   node.style.minHeight = `${node.offsetHeight}px`;
   cell.model.stateChanged.connect((_, change) => {
     if (change.name === 'executionCount' && change.newValue !== null) {
