@@ -20,6 +20,7 @@ from hailuo_jupyter.catalogue import with_own_prices
 from hailuo_jupyter.catalogue.types import Price
 from hailuo_jupyter.engine import budget
 from hailuo_jupyter.errors import BudgetExceeded, SettingsError
+from hailuo_jupyter.ids import Notebook
 from hailuo_jupyter.ipynb.locate import Sidecar
 from hailuo_jupyter.ipynb.verify import against_sidecar
 from hailuo_jupyter.kernel.runs import costs
@@ -467,6 +468,20 @@ def test_a_key_that_means_nothing_is_told(key: str, word: str) -> None:
 
 
 # ── the report ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_renamed_notebook_goes_by_its_name_of_today(
+    log: RunLog, put: Put, tmp_path: Path
+) -> None:
+    put(cost_actual=0.39, notebook_path="old.ipynb", notebook_id="0123456789")
+    put(cost_actual=0.39, notebook_path="other.ipynb", notebook_id="9876543210")
+    path = tmp_path / "new.ipynb"
+    renamed = Notebook("abcdef", path, tmp_path, path.name, aliases=("0123456789",))
+    report = costs.cost_report(log, Hailuo(), NOON, notebook=None, present=renamed)
+    text = "\n".join(report.lines())
+    assert "new.ipynb (01234567)" in text
+    assert "other.ipynb (98765432)" in text
+    assert "old.ipynb" not in text
 
 
 def test_the_report_in_text_and_html(log: RunLog, put: Put) -> None:

@@ -103,6 +103,7 @@ def _cost(read: OptionLine, ip: Any) -> None:
         Hailuo.instance(),
         engine.now(),
         notebook=None if read.flag("all") else (context.notebook().id,),
+        present=context.notebook(),
     )
     text = "\n".join(report.lines())
     if context.frontend(ip) in {context.Frontend.SCRIPT, context.Frontend.TERMINAL}:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hailuo_jupyter.engine.budget import Budget, budgets, disputed
 from hailuo_jupyter.formatting import count, dollars, escape_control, shorten, usd
+from hailuo_jupyter.ids import Notebook
 from hailuo_jupyter.runlog import RunLog
 from hailuo_jupyter.runlog.spending import Spending, Split
 from hailuo_jupyter.settings import Hailuo
@@ -136,7 +137,12 @@ class CostReport:
 
 
 def cost_report(
-    log: RunLog, settings: Hailuo, now: float, *, notebook: tuple[str | None, ...] | None
+    log: RunLog,
+    settings: Hailuo,
+    now: float,
+    *,
+    notebook: tuple[str | None, ...] | None,
+    present: Notebook | None = None,
 ) -> CostReport:
     """Add up what was spent.
 
@@ -150,6 +156,8 @@ def cost_report(
         Seconds since 1970.
     notebook
         A tuple with the id of one notebook; None for all.
+    present
+        The notebook that asks: its runs go by its name of today.
     """
     here = {} if notebook is None else {"in_notebook": True, "notebook_id": notebook[0]}
 
@@ -162,7 +170,9 @@ def cost_report(
         CostGroup("By provider", _shortened(sums("provider"))),
     ]
     if notebook is None:
-        titled = _shortened(sums("notebook"), lambda key: _notebook(log, key))
+        own = log.notebook_ids((present.id, *present.aliases)) if present else []
+        names = {} if present is None or present.name is None else dict.fromkeys(own, present.name)
+        titled = _shortened(sums("notebook"), lambda key: _notebook(log, key, names))
         parts.append(CostGroup("By notebook", titled))
     whole = log.spending(**here).get((), Spending())  # type: ignore[arg-type]
     notebook_id = None if notebook is None else notebook[0]
@@ -191,11 +201,11 @@ def _shortened(
     return tuple(lines)
 
 
-def _notebook(log: RunLog, key: str | None) -> str:
+def _notebook(log: RunLog, key: str | None, names: Mapping[str, str]) -> str:
     if key is None:
         return "no notebook"
     # Two notebooks may have the same name.
-    path = log.notebook_path(key)
+    path = names.get(key) or log.notebook_path(key)
     return f"{shorten(escape_control(path), 40)} ({key[:8]})" if path else key[:8]
 
 
