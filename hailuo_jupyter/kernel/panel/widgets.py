@@ -87,7 +87,7 @@ def shown(widget: Widget, visible: bool) -> None:
 
 
 def untitled(widget: Widget) -> None:
-    """Give a widget and its children an empty tooltip if they have none: ipywidgets 8 shows "null"."""
+    """Set missing tooltips of a widget and its children to an empty text: ipywidgets 8 shows "null"."""
     for inner in getattr(widget, "children", ()):
         untitled(inner)
     if widget.has_trait("tooltip") and widget.tooltip is None:
