@@ -63,6 +63,11 @@ _BALANCE_S, _PRICES_S = 15.0, 5.0
 #: Seconds after which a cancellation has ended one way or another.
 _CANCEL_S = 60.0
 
+_MAY_HAVE_ARRIVED = "The request may have arrived, and its clip be paid for."
+
+#: Seconds for which a cancellation waits for the answer to a submit, which may be a refusal.
+_ANSWER_S = 2.0
+
 
 class Awaited(Protocol):
     """A run or a sweep."""
@@ -290,6 +295,10 @@ class Engine(RunBackend):
     def _is_unsent(self, run_id: str) -> bool:
         row = self.events.get(run_id)  # None for a sweep
         return row is not None and row.state in {State.PREPARED, State.UPLOADING}
+
+    def _is_submitting(self, run_id: str) -> bool:
+        row = self.events.get(run_id)
+        return row is not None and row.state is State.SUBMITTING
 
     def listen(self, run_id: str, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each change of a run (see `RunEvents.listen`)."""
@@ -523,6 +532,7 @@ class Engine(RunBackend):
         ProviderError
             If the provider did not accept the cancellation; the job continues.
         """
+        self.events.wait_for(lambda: not self._is_submitting(run_id), _ANSWER_S)
         if self._thread.spawn(self._supervisor.cancel_unsent(run_id)).result(10):
             self.events.wait_for(lambda: self.settled(run_id), 10)
             return f"Run {run_id} was cancelled; nothing was sent; no charge."
@@ -547,7 +557,7 @@ class Engine(RunBackend):
         if row.state is State.SUBMITTING and provider.can_cancel:
             raise CannotCancel(
                 f"Run {run_id} is being submitted, so {provider.title} hasn't named its job yet.",
-                money="The request may have arrived, and its clip be paid for.",
+                money=_MAY_HAVE_ARRIVED,
                 todo="Wait until the run is submitted, then cancel it again.",
             )
         if row.state in RESUMABLE and provider.can_cancel:
@@ -556,5 +566,9 @@ class Engine(RunBackend):
                 money=PAID_AND_FETCHED,
             )
         if row.state in RESUMABLE or row.state is State.SUBMITTING:
-            raise CannotCancel(f"{provider.title} can't cancel a job.", money=PAID_AND_FETCHED)
+            unanswered = row.state is State.SUBMITTING
+            raise CannotCancel(
+                f"{provider.title} can't cancel a job.",
+                money=_MAY_HAVE_ARRIVED if unanswered else PAID_AND_FETCHED,
+            )
         raise CannotCancel(f"Run {run_id} is not active ({row.state.words.lower()}).")

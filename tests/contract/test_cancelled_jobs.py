@@ -57,5 +57,6 @@ def test_what_cannot_be_cancelled_in_this_state_says_so(
         with pytest.raises(CannotCancel, match=said) as caught:
             engine.cancel(record.run_id)
         assert "paid for" in caught.value.money
+        assert ("may have arrived" in caught.value.money) == (state == "submitting")
         assert todo in caught.value.todo
         assert log.get(record.run_id).record == record, "the job is not lost"

@@ -519,7 +519,7 @@ def test_what_would_pass_a_budget_is_not_sent(lab: EngineFixture) -> None:
     engine = lab.engine()
     lab.settings.budget_notebook_usd = 0.8
     runs = lab.placed(engine, count=2)  # at most 0.3875 each
-    with pytest.raises(BudgetExceeded, match=r"\$0\.80 budget for this notebook") as caught:
+    with pytest.raises(BudgetExceeded, match=r"of \$0\.80 for this notebook is left") as caught:
         lab.place(engine, "a dog")
     assert "$0.78 is pending or unconfirmed" in caught.value.what
     assert "no charge" in caught.value.money

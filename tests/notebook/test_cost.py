@@ -53,7 +53,7 @@ def test_budgets_prices_and_costs_in_a_notebook(
     assert "$0.3875 charged" in cells[2][0].data["text/html"]  # `metrics.cost`
     (refused,) = cells[3]
     assert refused.ename == "BudgetExceeded"
-    assert "$1.00 budget for this notebook" in refused.evalue
+    assert "$0.60 of $1.00 for this notebook is left" in refused.evalue
     assert "up to $0.70" in refused.evalue
     assert "$0.70 for a clip (your own price" in cells[4][0].text
     (cost,) = cells[5]
