@@ -55,6 +55,24 @@ def test_a_clip_is_deleted_after_the_user_has_agreed(
     done.page.keyboard.press("Escape")
 
 
+def test_an_earlier_take_is_gone_once_its_clip_is_deleted(done: Lab, server: Server) -> None:
+    first = done.record(1)["run_id"]
+    dialog = done.page.get_by_role("dialog")
+    done.output(1).get_by_role("button", name="New take").click()
+    dialog.get_by_role("button", name="Generate").click()
+    done.until(lambda: done.record(1).get("run_id") not in {None, first}, "another run is shown")
+    second = done.until_state("completed", 1)["run_id"]
+    done.output(1).get_by_role("button", name="Earlier take").click()
+    link = done.output(1).locator(".hailuo-files a").first
+    expect(link).to_contain_text(first)
+    menu(done).get_by_text("Delete clip…").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(link).to_contain_text(second)
+    expect(done.output(1).get_by_role("button", name="Earlier take")).to_have_count(0)
+    done.plays(1)
+    assert [path.stem for path in (server.root / "hailuo").glob("*.mp4")].count(first) == 0
+
+
 def test_a_card_of_a_stranger_offers_no_deletion(done: Lab, server: Server, name: str) -> None:
     done.save()
     (server.root / f"{name}-copy.ipynb").write_text(

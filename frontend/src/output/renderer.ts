@@ -114,6 +114,7 @@ export class RunRenderer
     models.changed.connect(this._onModels, this);
     this._tracking.changed.connect(this._onTracking, this);
     panel.context.pathChanged.connect(this._onPath, this);
+    panel.context.model.metadataChanged.connect(this._onMetadata, this);
   }
 
   readonly home = this;
@@ -180,18 +181,11 @@ export class RunRenderer
     this._watchSheet();
     const content = { ...this._content, untracked };
     const [shown] = content.records;
-    const cell = this._watch?.cell.model.id;
-    const takes =
-      cell !== undefined && content.trusted && content.alone
-        ? takesOf(
-            this._panel.content.model?.getMetadata(METADATA_KEY),
-            cell,
-            shown
-          )
-        : [];
+    const takes = this._listTakes(this._content);
     this._keepPosters(content);
     if (takes.length < 2) {
       this._takes = null;
+      this._records = content.records;
       this._staticView.show(content);
       this.onView();
       return;
@@ -206,6 +200,7 @@ export class RunRenderer
     this._records = [chosen];
     const comparable = links.filter(link => link !== null).length > 1;
     this._takes = {
+      runs: takes.map(each => each.run_id),
       at,
       count: takes.length,
       go: to => {
@@ -228,6 +223,28 @@ export class RunRenderer
       takes: this._takes
     });
     this.onView();
+  }
+
+  /** Return the takes of the cell, if the output shows one of them and nothing else. */
+  private _listTakes(content: IStaticContent): RunRecord[] {
+    const cell = this._watch?.cell.model.id;
+    const home = this._panel.content.model?.getMetadata(METADATA_KEY);
+    return cell !== undefined && content.trusted && content.alone
+      ? takesOf(home, cell, content.records[0])
+      : [];
+  }
+
+  /** An earlier take may be gone: its clip was deleted. */
+  private _onMetadata(_: unknown, { key }: { readonly key?: string }): void {
+    const content = this._content;
+    if (key !== METADATA_KEY || !content || !this._takes) {
+      return;
+    }
+    const present = this._listTakes(content).map(each => each.run_id);
+    if (present.join() !== this._takes.runs.join()) {
+      this._showContent();
+      this._compareWithCell();
+    }
   }
 
   /** Keep the pictures of a trusted output for when its runs are earlier takes. */
@@ -423,7 +440,9 @@ export class RunRenderer
   /** What the tools in the live card depend on. */
   private _toolsKey = '';
   /** The takes of the cell; null if it has one only. */
-  private _takes: NonNullable<IStaticContent['takes']> | null = null;
+  private _takes:
+    | (NonNullable<IStaticContent['takes']> & { readonly runs: string[] })
+    | null = null;
   /** The take that the user has chosen, by its run; null for the one in the output. */
   private _take: string | null = null;
   private _watch: CellWatch | null = null;
