@@ -129,7 +129,9 @@ def test_another_kernel_shows_the_same(make_lab: MakeLab) -> None:
             run.cancel()
 
 
-def test_a_cancellation_waits_for_the_answer_to_a_request_that_is_refused(lab: EngineFixture) -> None:
+def test_a_cancellation_waits_for_the_answer_to_a_request_that_is_refused(
+    lab: EngineFixture,
+) -> None:
     engine = lab.engine_without_limit()
     lab.sim.fault("delay", "submit", count=None, seconds=0.5)
     lab.sim.fault("rate-limited", "submit", count=None)
