@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Request, Route, expect
 
+from tests.simulator import Simulator
 from tests.support.browser_fixture import Lab, Server
 
 OpenLab = Callable[..., Lab]
@@ -62,10 +63,12 @@ def test_a_burst_of_submits_is_saved_once(
 
 
 def test_of_two_browsers_the_one_that_submitted_saves(
-    open_lab: OpenLab, browser: Browser, server: Server, name: str
+    open_lab: OpenLab, browser: Browser, server: Server, simulator: Simulator, name: str
 ) -> None:
     path = server.write(f"{name}.ipynb", [cell(name)])
     server.trust(path)
+    # The answer comes after the cell has returned and both pages have greeted the kernel.
+    simulator.fault("delay", "submit", prompt=name, seconds=4.0)
     with Lab(browser, server, path) as other:
         lab = open_lab(path)
         found, others = writes(lab), writes(other)

@@ -104,9 +104,11 @@ def test_the_limit_is_shown_and_the_run_is_not_blamed(
         assert "later than usual" not in shown.state
     assert any(each.startswith("Segmind limits requests; number ") for each in said), said
     monkeypatch.setattr("hailuo_jupyter.engine.process.get_engine", lambda: engine)
+    # Right after a refusal nobody's turn is known.
+    eventually(lambda: "; the last one leaves in about " in control.limits()[0])
     (overview,) = control.limits()
     assert overview.startswith("Segmind limits requests: it refused one ")
-    assert " clips wait to be sent; the last one leaves in about " in overview
+    assert " clips wait to be sent" in overview
     here = SimpleNamespace(id=engine.row(runs[0].run_id).notebook_id)
     monkeypatch.setattr("hailuo_jupyter.kernel.context.notebook", lambda: here)
     assert any("  Waiting  " in line for line in control.active_runs())

@@ -34,7 +34,7 @@ import { asObject, isSettled, recordsOf } from './records';
 import { doesGrow } from './repair';
 import { Repairs } from './repairs';
 import { Saver } from './save';
-import { senderOf } from './sender';
+import { newSyncId, senderOf } from './sender';
 import { WriterLock } from './writerLock';
 
 type Addressed = Exclude<Received, IMismatch>;
@@ -273,6 +273,7 @@ export class NotebookSync implements IDisposable {
       KernelMessage.ICommMsgMsg<'shell'>
     >({
       msgType: 'comm_msg',
+      msgId: newSyncId(),
       channel: 'shell',
       username: kernel.username,
       session: kernel.clientId,

@@ -147,10 +147,10 @@ def _key_in_the_cell(words: Sequence[str], providers: Sequence[str]) -> OptionEr
         if any(char.isdecimal() for char in word):  # a word is not a key
             redact.register(word)
     return OptionError(
-        f"%hailuo key takes a provider's name ({' or '.join(providers)}); it then asks for the "
-        f"key (hidden). If you typed a key here, it is now in this cell and in IPython's history.",
-        todo="Delete it, save, restart the kernel, and run 'ipython history clear' in a terminal "
-        "(clears everything). If the notebook was shared, replace the key at the provider.",
+        f"%hailuo key takes a name ({' or '.join(providers)}), and asks for the key. "
+        "A key typed here is now in this cell and in IPython's history.",
+        todo="Delete it, save, restart the kernel, and run 'ipython history clear' in a "
+        "terminal. If others have the notebook, replace the key.",
     )
 
 
