@@ -168,7 +168,7 @@ CELL_OPTIONS = (
 CELL_USAGE = """%%hailuo [options]
 prompt (any number of lines; {variables} are filled in)
 
-To continue options on the next line, end the line with a space and a backslash."""
+Options continue on the next line after a space and a backslash."""
 
 
 _OUR_LINE = re.compile(r"%%hailuo(?![\w?])")

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from enum import Enum, auto
 from typing import Any, Self
 
-from hailuo_jupyter.errors import NOTHING_SENT, OptionError
+from hailuo_jupyter.errors import LINE, NOTHING_SENT, OptionError
 from hailuo_jupyter.kernel.prompt import fill
 
 #: Longest usage of an option in help.
@@ -322,7 +322,7 @@ def help_text(usage: str, options: Sequence[Option]) -> str:
     width = max((len(usage) for usage, _ in rows), default=0)
     lines = [usage, "", "Options:"]
     for head, text in rows:
-        first, *more = textwrap.wrap(text, 80)
+        first, *more = textwrap.wrap(text, LINE - width - 4, break_on_hyphens=False)
         lines.append(f"  {head:<{width}}  {first}")
         lines += [f"  {'':<{width}}  {line}" for line in more]
     return "\n".join(lines)

@@ -45,18 +45,21 @@ class HailuoMagics(Magics):
     def hailuo(self, line: str, cell: str | None = None) -> None:
         """Generate a video clip with MiniMax Hailuo from a prompt.
 
-        The cell returns within 2 s. The clip plays in its output when it is ready, which takes minutes
-        (seconds with the demo). Running the cell again shows the clip it has and buys none.
+        The cell returns within 2 s. The clip plays in its output when it is ready,
+        which takes minutes (seconds with the demo). Running the cell again shows
+        the clip it has and buys none.
 
         Example, free of charge and without a key::
 
             %%hailuo --provider demo --name heron
             A heron lifts off a lake at dawn. [Pan left]
 
-        ``{variables}`` in the prompt are filled in. ``heron.clip`` is then the path of the clip, and
-        ``heron?`` explains the rest. ``--dry-run`` shows the request and its price without sending it.
+        ``{variables}`` in the prompt are filled in. ``heron.clip`` is then the path
+        of the clip, and ``heron?`` explains the rest. ``--dry-run`` shows the request
+        and its price without sending it.
 
-        ``%hailuo`` alone shows active runs and lists the commands, ``%hailuo COMMAND --help`` explains one.
+        ``%hailuo`` alone shows active runs and lists the commands,
+        ``%hailuo COMMAND --help`` explains one.
         """
         if cell is None:
             from hailuo_jupyter.kernel.commands import dispatch

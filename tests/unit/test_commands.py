@@ -62,7 +62,7 @@ def test_every_command_has_help(name: str, ask: str, capsys: pytest.CaptureFixtu
     for option in dispatch.options_of(name):
         assert any(line.startswith(f"  --{option.name}") for line in options)
         assert all(choice in " ".join(options) for choice in option.choices)
-    assert max(map(len, options)) <= 120
+    assert max(map(len, options)) <= 76
     assert "--help" in options[-1]
     assert ("[options]" in usage) == (len(options) > 3)
 
