@@ -203,12 +203,22 @@ def test_a_new_take_is_bought_after_its_price_is_agreed_to(
     done.js("app.shell.collapseLeft(); app.shell.collapseRight();")
     done.page.set_viewport_size({"width": 800, "height": 700})
     card = output.locator(".hailuo-output")
-    earlier = [card.bounding_box(), takes.bounding_box()]
+
+    def places() -> list[Any]:
+        return [card.bounding_box(), takes.bounding_box()]
+
+    def stays() -> bool:
+        before = places()
+        done.page.wait_for_timeout(500)
+        return before[0]["width"] < 800 and places() == before
+
+    done.until(stays, "the page has its new size")  # the editor wraps the prompt later
+    earlier = places()
     title = output.locator(".hailuo-title .hailuo-state").bounding_box()
     assert abs(title["y"] - earlier[1]["y"]) < title["height"] / 2
     output.get_by_role("button", name="Later take").click()
     expect(output.locator("video")).to_have_attribute("title", f"Clip of run {second}")
-    assert [card.bounding_box(), takes.bounding_box()] == earlier
+    assert places() == earlier
     done.page.set_viewport_size(SIZE)
     assert sum(name in job.prompt for job in simulator.ledger.jobs) == 2
     saved = done.save()
