@@ -68,7 +68,7 @@ def test_a_signal_reaches_jupyterlab(
     signals: list[signal.Signals],
     terminated: int,
 ) -> None:
-    lab = Lab(signals)
+    lab, before = Lab(signals), signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(demo.subprocess, "Popen", lab)
     monkeypatch.setattr(demo, "_in_terminal", lambda: terminal)
     assert demo.lab(tmp_path, lambda *_: None, ["--no-browser"]) == 0
@@ -76,4 +76,4 @@ def test_a_signal_reaches_jupyterlab(
     assert lab.command[-1] == "--no-browser"
     assert lab.command[-2].endswith("quickstart.ipynb")
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
