@@ -347,10 +347,14 @@ class Lab:
 
     def _select(self, cell: int, path: str | None) -> None:
         self.js("app.shell.activateById(panel.id);", path=path)
-        self.until(
-            lambda: self.js("return app.shell.currentWidget === panel;", path=path),
-            "it is in front",
-        )
+        try:
+            self.until(
+                lambda: self.js("return app.shell.currentWidget === panel;", path=path),
+                "it is in front",
+            )
+        except AssertionError as error:
+            error.add_note(f"Dialogs: {self.page.get_by_role('dialog').all_inner_texts()}")
+            raise
         self.js("panel.content.activeCellIndex = arg; panel.content.deselectAll();", cell, path)
 
     def execute(self, code: str, path: str | None = None) -> None:
