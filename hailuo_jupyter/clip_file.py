@@ -75,6 +75,11 @@ def clip_file(path: Path, clip: ClipRecord) -> ClipFile:
     return ClipFile(Condition.CHANGED)
 
 
+def is_foreign_link(path: Path, clip: ClipRecord) -> bool:
+    """Return whether a clip's path is a link that does not lead to the clip. Blocks; see `clip_file`."""
+    return path.is_symlink() and not clip_file(path, clip).usable
+
+
 def _is_linked_clip(path: Path, clip: ClipRecord) -> bool:
     found = path.stat()
     if found.st_size != clip.bytes:

@@ -96,7 +96,7 @@ class TaskContext:
     """What a task needs to process a run.
 
     ``active_count`` returns how many runs this process works on, ``ceiling`` the requests per minute that
-    the user allows, if set, and ``asks_history`` whether the provider's history is read by itself.
+    the user allows, if set, and ``asks_history`` whether the provider's history is read automatically.
     """
 
     http: Http

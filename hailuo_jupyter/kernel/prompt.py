@@ -16,7 +16,7 @@ from hailuo_jupyter.formatting import shorten
 
 _DOUBLE = "For a literal brace, write it twice: {{ and }}."
 
-#: In what Python writes of a function, or of an object that has no text of its own.
+#: Part of Python's default text for functions and for objects that define none.
 _ADDRESS = re.compile(r"<.+ at 0x[0-9a-fA-F]+>")
 
 

@@ -166,7 +166,7 @@ class Record(Part):
             The state to go to.
         at
             Seconds since 1970 of the transition; now if None. Stored at the first entry only, except that a
-            run which was not sent yet enters ``submitting`` anew.
+            run which was not sent yet enters ``submitting`` again.
         **changes
             Fields to change, as for `changed`.
 

@@ -104,7 +104,7 @@ def test_the_limit_is_shown_and_the_run_is_not_blamed(
         assert "later than usual" not in shown.state
     assert any(each.startswith("Segmind limits requests; number ") for each in said), said
     monkeypatch.setattr("hailuo_jupyter.engine.process.get_engine", lambda: engine)
-    # Right after a refusal nobody's turn is known.
+    # Right after a refusal, the last turn is not known yet.
     eventually(lambda: "; the last one leaves in about " in control.limits()[0])
     (overview,) = control.limits()
     assert overview.startswith("Segmind limits requests: it refused one ")

@@ -260,7 +260,7 @@ def test_what_slow_pages_have_left_is_removed(share: Callable[..., Shared]) -> N
     one.run(0, 1)
     for page in (one, other):
         page.until_state("completed", 1)
-    # Their turns are over, and no message follows: whoever sees more outputs has to act of itself.
+    # Their turns are over, and no message follows: whichever page sees more outputs has to act.
     one.page.wait_for_timeout(12_000)
     shared.until_one_output(one)
     count = other.js(

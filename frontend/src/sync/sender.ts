@@ -6,7 +6,7 @@ import { UUID } from '@lumino/coreutils';
 /** Requests with which a page has the kernel do something for the user: cells, and a widget's buttons. */
 const REQUESTS: ReadonlySet<string> = new Set(['execute_request', 'comm_msg']);
 
-/** Begins the ids of messages that a page sends by itself, such as when the kernel's comm opens. */
+/** Begins the ids of messages that a page sends without the user, such as when the kernel's comm opens. */
 const SYNC = 'hailuo-sync-';
 
 /** Return a new id for a message of this page's sync, which `senderOf` ignores. */

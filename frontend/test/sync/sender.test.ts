@@ -24,6 +24,6 @@ test('a cell and a widget’s button name the page that asked', () => {
   assert.equal(senderOf(busy('comm_info_request', 'c')), null);
 });
 
-test('what pages send by themselves names none', () => {
+test('what pages send without the user names none', () => {
   assert.equal(senderOf(busy('comm_msg', newSyncId())), null);
 });

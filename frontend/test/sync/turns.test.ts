@@ -94,7 +94,7 @@ test('whoever is heard of while a page waits may have the turn before it', () =>
   }
 });
 
-test('whoever opens the document hears of those that have it open', () => {
+test('a newly opened page hears of the pages that are already open', () => {
   type Heard = (changes: { readonly added: readonly number[] }) => void;
   const told: object[] = [];
   let hear: Heard = () => undefined;

@@ -52,7 +52,7 @@ def _rows_here(limit: int = _SHOWN) -> list[Row]:
 
 
 def _waits(row: Row) -> bool:
-    """Return whether a run waits to be sent by itself, and not for the person."""
+    """Return whether a run will be sent automatically, without the user."""
     return row.state is State.PREPARED and row.owner is not None
 
 

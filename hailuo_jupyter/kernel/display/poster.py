@@ -13,7 +13,7 @@ from html import escape
 from io import BytesIO
 
 from hailuo_jupyter import media
-from hailuo_jupyter.clip_file import clip_file
+from hailuo_jupyter.clip_file import is_foreign_link
 from hailuo_jupyter.errors import ClipError
 from hailuo_jupyter.kernel.display.run_view import repeated
 from hailuo_jupyter.runlog import Row
@@ -56,7 +56,7 @@ def poster(row: Row, *, side: int = SIDE, max_bytes: int | None = None) -> bytes
     if row.state is not State.COMPLETED or clip is None:
         return None
     path = row.folder / clip.path
-    if path.is_symlink() and not clip_file(path, clip).usable:
+    if is_foreign_link(path, clip):
         return None
     width = max(1, round(side * min(1.0, clip.width / clip.height)))
     try:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hailuo_jupyter import media
-from hailuo_jupyter.clip_file import clip_file
+from hailuo_jupyter.clip_file import is_foreign_link
 from hailuo_jupyter.errors import ClipError
 from hailuo_jupyter.kernel.session import SessionState, session
 from hailuo_jupyter.runlog import Row
@@ -93,7 +93,7 @@ def _clip(row: Row) -> Path | None:
     if row.state is not State.COMPLETED or clip is None:
         return None
     path = row.folder / clip.path
-    return None if path.is_symlink() and not clip_file(path, clip).usable else path
+    return None if is_foreign_link(path, clip) else path
 
 
 def _name(clip: Path) -> str | None:
