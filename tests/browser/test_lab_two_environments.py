@@ -21,8 +21,9 @@ from playwright.sync_api import expect
 
 from hailuo_jupyter import __version__
 from tests.simulator import Simulator
-from tests.support.browser_fixture import Lab, Server, _free_port
+from tests.support.browser_fixture import Lab, Server
 from tests.support.key_leaks import Watch
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 KERNEL = "other-environment"
@@ -93,7 +94,7 @@ class HubServer(Server):
         settings.mkdir(parents=True)
         (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
         self._log = (folder / "server.log").open("wb")
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process = subprocess.Popen(
             [

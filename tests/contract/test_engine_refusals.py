@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from hailuo_jupyter.providers.network import CERTIFICATE_VARIABLES
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
 from tests.support.engine_fixture import EngineFixture, ending, eventually, shorten
+from tests.support.ports import closed_port
 
 BOTH = pytest.mark.parametrize("provider", ["segmind", "aimlapi"])
 VARIABLE = {"segmind": "SEGMIND_API_KEY", "aimlapi": "AIML_API_KEY"}
@@ -146,13 +146,12 @@ def test_an_absurd_retry_after_leaves_the_run_to_the_person(lab: EngineFixture) 
 def test_a_provider_that_cannot_be_reached(
     lab: EngineFixture, monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    for name in ("SEGMIND_BASE_URL", "AIML_API_BASE_URL"):
-        monkeypatch.setenv(name, nobody)
     engine = lab.engine()
-    run = lab.place(engine, "a cat", provider)
-    error = told(ending(run), errors.ProviderDown)
+    with closed_port() as nobody:
+        for name in ("SEGMIND_BASE_URL", "AIML_API_BASE_URL"):
+            monkeypatch.setenv(name, f"http://{nobody}")
+        run = lab.place(engine, "a cat", provider)
+        error = told(ending(run), errors.ProviderDown)
     assert run.status is State.PREPARED
     assert "No charge" in error.money
     # When it is back, the same cell is sent.

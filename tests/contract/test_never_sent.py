@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -19,17 +18,18 @@ from hailuo_jupyter.kernel.sweep import Sweep, grid, plan
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
 from tests.support.engine_fixture import EngineFixture, ending, eventually, script
+from tests.support.ports import closed_port
 
 
 @pytest.fixture
 def nobody(lab: EngineFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a port at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    monkeypatch.setenv("SEGMIND_BASE_URL", address)
-    monkeypatch.setenv("SEGMIND_STORAGE_URL", address)
-    monkeypatch.setattr(generate, "ANSWER_S", 60.0)  # a busy machine may take its time
-    yield address
+    with closed_port() as closed:
+        address = f"http://{closed}"
+        monkeypatch.setenv("SEGMIND_BASE_URL", address)
+        monkeypatch.setenv("SEGMIND_STORAGE_URL", address)
+        monkeypatch.setattr(generate, "ANSWER_S", 60.0)  # a busy machine may take its time
+        yield address
     assert not lab.sim.requests
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -30,6 +29,7 @@ from tests.simulator import Simulator, SimulatorOptions
 from tests.support.browser_fixture import CHROMIUM_ARGUMENTS, MIME, PATIENCE, SIZE, Lab, until
 from tests.support.held_jobs import holding
 from tests.support.key_leaks import Watch
+from tests.support.ports import free_port
 
 LOAD = "%load_ext hailuo_jupyter"
 NAME = "ann"
@@ -54,7 +54,7 @@ class Hub:
         self.home = folder / NAME
         self.home.mkdir()
         self.watch = Watch(folder)
-        proxy, hub, api = _free_ports(3)
+        proxy, hub, api = free_port(), free_port(), free_port()
         self.base = f"http://127.0.0.1:{proxy}"
         self.url = f"{self.base}/user/{NAME}"
         environment = {
@@ -126,16 +126,6 @@ class Hub:
 
     def read(self, path: str) -> Any:
         return nbformat.read(self.home / path, as_version=4)
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 class User:

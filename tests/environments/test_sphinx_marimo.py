@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -22,6 +21,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from tests.support.browser_fixture import CHROMIUM_ARGUMENTS, PATIENCE, until
 from tests.support.notebook_files import environment, simulator
+from tests.support.ports import free_port
 
 NOTEBOOK = """
 import marimo
@@ -43,9 +43,7 @@ def _():
 @contextmanager
 def marimo(notebook: Path, env: dict[str, str]) -> Iterator[str]:
     """Serve a notebook as marimo's app; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = ["run", notebook.name, "--headless", "--no-token", "--host=127.0.0.1", f"--port={port}"]
     url = f"http://127.0.0.1:{port}"
     with (notebook.parent / "server.log").open("wb") as log:

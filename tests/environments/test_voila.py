@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -26,6 +25,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 from tests.simulator import Simulator, SimulatorOptions
 from tests.support.browser_fixture import CHROMIUM_ARGUMENTS, PATIENCE, until
 from tests.support.held_jobs import holding
+from tests.support.ports import free_port
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -48,9 +48,7 @@ class Voila:
         notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, cells)])
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, folder / "dashboard.ipynb")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._log = (folder / "voila.log").open("wb")
         environ = {

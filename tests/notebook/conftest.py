@@ -16,8 +16,8 @@ from traitlets.config import Config
 
 from tests.simulator import Simulator, SimulatorOptions
 from tests.support.forking.kernels import fork_kernels
-from tests.support.kernel_ports import kernel_ports
 from tests.support.kernel_versions import OTHERS
+from tests.support.ports import kernel_ports
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,9 +17,9 @@ from traitlets.config import Config
 
 from tests.simulator import Simulator, SimulatorOptions
 from tests.support.fake_front_end import FrontEnd
-from tests.support.kernel_ports import kernel_ports
 from tests.support.notebook_files import MIME
 from tests.support.panel_widgets import GENERATE, PanelWidgets
+from tests.support.ports import kernel_ports
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

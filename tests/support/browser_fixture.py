@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from playwright.sync_api import (
 
 import hailuo_jupyter
 from tests.support.key_leaks import Watch
+from tests.support.ports import free_port
 
 MIME = "application/vnd.hailuo.run+json"
 
@@ -116,7 +116,7 @@ class Server:
         shared = folder / "shared" / "labextensions"
         shared.mkdir(parents=True)
         (shared / "hailuo-jupyter").symlink_to(_PACKAGE / "labextension")
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         trait = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
         module = "jupyterlab" if app == "lab" else "notebook"
@@ -485,12 +485,6 @@ def until(
     while not holds():
         assert time.monotonic() < end, f"in vain waited until {what}"
         pause()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def choose(output: Any, label: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from jupyter_client.manager import KernelManager
 
 from tests.support.comm_schema import check
-from tests.support.kernel_ports import kernel_ports
+from tests.support.ports import kernel_ports
 
 
 @dataclass

@@ -40,6 +40,7 @@ from tests.simulator import Simulator
 from tests.simulator.faults import Fault
 from tests.support.fault_outcomes import ANOTHER_WAY, EXPIRED, UNANSWERED, Outcome
 from tests.support.fault_table import STAGES, Injected, Met, Stage, Trouble
+from tests.support.ports import closed_port
 
 #: Seconds for which a provider keeps a result, where a run is to outlive that.
 SHORT_RETENTION_S = 60.0
@@ -285,16 +286,14 @@ class RoadWires(ProviderRegistry):
 @contextmanager
 def roads(patch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """Return addresses at which nobody can be reached, by the names that rows know them by."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = f"127.0.0.1:{closed.getsockname()[1]}"
     for name in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "HTTPS_PROXY"):
         patch.delenv(name, raising=False)
         patch.delenv(name.lower(), raising=False)
     patch.setattr("hailuo_jupyter.engine.thread.Http", _HoldingTime)
     patch.delenv("HAILUO_LOOPBACK_ONLY", raising=False)  # names under .invalid are nobody's
-    patch.setenv("HTTPS_PROXY", f"http://{nobody}")
     patch.setenv("NO_PROXY", "no-such-host.invalid")
-    with speaking_no_tls() as no_tls:
+    with closed_port() as nobody, speaking_no_tls() as no_tls:
+        patch.setenv("HTTPS_PROXY", f"http://{nobody}")
         yield {
             "refused": f"http://{nobody}",
             "dns": "https://no-such-host.invalid",

@@ -26,7 +26,7 @@ from typing import Any, Self
 
 from jupyter_client.manager import KernelManager
 
-from tests.support.kernel_ports import kernel_ports
+from tests.support.ports import kernel_ports
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

@@ -17,6 +17,7 @@ from hailuo_jupyter.keys import Key, KeyHeader
 from hailuo_jupyter.providers import http as seam
 from hailuo_jupyter.providers.base import Call, Reply
 from hailuo_jupyter.providers.http import Http, Lost, Patience, Unsent
+from tests.support.ports import closed_port
 from tests.support.socket_server import OK, Server, answering, serving
 
 KEY = KeyHeader("x-api-key", Key("SG_0123456789abcdef", "the test"))
@@ -137,10 +138,8 @@ def test_a_paid_call_never_uses_a_kept_connection() -> None:
 
 
 def test_a_refused_connection_proves_that_nothing_arrived() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    with pytest.raises(Unsent):
-        send(post(f"http://127.0.0.1:{port}"))
+    with closed_port() as nobody, pytest.raises(Unsent):
+        send(post(f"http://{nobody}"))
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".invalid"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from hailuo_jupyter.errors import SettingsError
 from hailuo_jupyter.providers import network
 from hailuo_jupyter.providers.base import Call, Reply
 from hailuo_jupyter.providers.http import Http, Unsent, parses
+from tests.support.ports import closed_port
 from tests.support.private_ca import PrivateCA, make_ca, serving_tls
 from tests.support.socket_server import OK, answering
 
@@ -150,13 +150,12 @@ def test_a_proxy_that_refuses_or_is_down_is_named(monkeypatch: pytest.MonkeyPatc
     assert str(refused.value) == (
         f"407 Proxy Authentication Required; HTTPS_PROXY names the proxy {proxy.url}"
     )
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
     monkeypatch.delenv("HTTPS_PROXY")
-    monkeypatch.setenv("all_proxy", nobody)
-    with pytest.raises(Unsent) as down:
-        send()
-    assert str(down.value).endswith(f"; all_proxy names the proxy {nobody}")
+    with closed_port() as nobody:
+        monkeypatch.setenv("all_proxy", f"http://{nobody}")
+        with pytest.raises(Unsent) as down:
+            send()
+    assert str(down.value).endswith(f"; all_proxy names the proxy http://{nobody}")
 
 
 # ── certificates ───────────────────────────────────────────────────────────────────────────────

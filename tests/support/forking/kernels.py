@@ -8,9 +8,11 @@ import sys
 from importlib.metadata import EntryPoint
 from typing import Any
 
+from jupyter_client.connect import LocalPortCache
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
 from tests.support.forking.process import PythonProcess
+from tests.support.ports import free_port
 
 _NAME = "forking-provisioner"
 
@@ -38,9 +40,10 @@ class ForkingProvisioner(LocalProvisioner):
 
 
 def fork_kernels() -> None:
-    """Make the kernel managers created from now on fork their kernels."""
+    """Make the kernel managers created from now on fork their kernels, and choose ports nobody takes."""
     if sys.platform != "linux":
         return
+    LocalPortCache.find_available_port = lambda *_: free_port()  # type: ignore[method-assign]
     factory = KernelProvisionerFactory.instance()
     factory.provisioners[_NAME] = EntryPoint(
         _NAME, f"{__name__}:{ForkingProvisioner.__name__}", factory.GROUP_NAME
