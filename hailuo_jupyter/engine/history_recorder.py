@@ -26,10 +26,21 @@ _DAY_S = 86400.0
 
 @dataclass(frozen=True)
 class History:
-    """The rows read, and whether they are all rows of the period."""
+    """The rows read.
+
+    Parameters
+    ----------
+    rows
+        Requests, with times by the provider's clock.
+    whole
+        Whether they are all requests of the period.
+    ahead_s
+        Seconds by which the provider's clock is ahead of this machine's.
+    """
 
     rows: tuple[HistoryRow, ...]
     whole: bool
+    ahead_s: float = 0.0
 
 
 class HistoryRecorder:
@@ -149,7 +160,7 @@ class HistoryRecorder:
         claimants = {row.run_id: run for row in rivals if (run := lost_request(row.record))} | runs
         job_ids = [row.job_id for row in history.rows if row.job_id is not None]
         matches = match_history(
-            list(claimants.values()),
+            [each.shifted(history.ahead_s) for each in claimants.values()],
             history.rows,
             taken=set(self._log.known_jobs(lost[0].provider, job_ids)),
             by_our_id=self._by_our_id,

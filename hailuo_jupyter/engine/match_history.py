@@ -8,7 +8,7 @@ another reason why ambiguous matches are rejected.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -57,6 +57,10 @@ class LostRequest:
     first: float
     last: float
     body: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def shifted(self, seconds: float) -> LostRequest:
+        """Return the same with the times of a clock that is ahead by so many seconds."""
+        return replace(self, first=self.first + seconds, last=self.last + seconds)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hailuo_jupyter import startup
@@ -35,6 +35,7 @@ from hailuo_jupyter.providers.base import Call, Dialect, Reply
 from hailuo_jupyter.providers.history import HistoryRow
 from hailuo_jupyter.providers.http import Lost, Unsent
 from hailuo_jupyter.providers.named_jobs import knows_job
+from hailuo_jupyter.providers.retry_after import sent_at
 from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.states import SETTLED, State
 
@@ -48,6 +49,10 @@ _CAUGHT_UP = 500
 
 #: Pages of a history that are read in one go.
 _PAGES = 10
+
+#: Seconds by which this machine's clock may differ from the provider's without being corrected: the times
+#: of requests are compared with more tolerance than that.
+_SAME_CLOCK_S = 60.0
 
 
 @dataclass
@@ -91,6 +96,8 @@ class Reconciler:
         self._watched: dict[Path, dict[str, _Watch]] = {}
         self._at_once = False
         self._caught_up: set[Path] = set()
+        #: Seconds by which a provider's clock is ahead of this machine's.
+        self._ahead_s: dict[str, float] = {}
 
     def soon(self) -> None:
         """Search for lost answers in the next round, regardless of the last search."""
@@ -258,26 +265,53 @@ class Reconciler:
         self, owned: OwnedLog, dialect: Dialect, rows: list[Row], key: Key
     ) -> History | None:
         """Read the history of the period of some runs; None if there is none."""
-        now = self._clock.wall()
         history_rows, rows = await self._read_by_id(owned, dialect, rows, key)
         if not rows:
             return History(tuple(history_rows), whole=True)
+        name = dialect.provider.name
+        ahead_s = self._ahead_s.get(name, 0.0)
+        found = await self._read_pages(owned, dialect, rows, key)
+        if found is not None and self._ahead_s.get(name, 0.0) != ahead_s:
+            # The period that was asked for is that of a wrong clock.
+            found = await self._read_pages(owned, dialect, rows, key)
+        return found and replace(found, rows=(*history_rows, *found.rows))
+
+    async def _read_pages(
+        self, owned: OwnedLog, dialect: Dialect, rows: list[Row], key: Key
+    ) -> History | None:
+        """Read the history's list, for a period by the provider's clock."""
+        name = dialect.provider.name
+        ahead_s = self._ahead_s.get(name, 0.0)
+        now = self._clock.wall() + ahead_s
         since = min((s.first if (s := lost_request(row.record)) else row.created) for row in rows)
+        since += ahead_s
         jobs = {row.job_id for row in rows if row.job_id is not None}
         lost = any(row.job_id is None for row in rows)
+        history_rows: list[HistoryRow] = []
         following: Call | None = None
         for page in range(_PAGES):
             call = following or dialect.history(since, now, page)
             if call is None:
                 return None
             reply = await self._ask(owned, dialect, call, dialect.key_header(key))
+            self._learn_clock(name, reply)
             read = dialect.read_history(reply)
             following = read.following
             history_rows += read.rows
             jobs -= {row.job_id for row in read.rows}
             if not read.more or _past(read.rows, since) or not (lost or jobs):
-                return History(tuple(history_rows), whole=True)
-        return History(tuple(history_rows), whole=False)
+                return History(tuple(history_rows), whole=True, ahead_s=ahead_s)
+        return History(tuple(history_rows), whole=False, ahead_s=ahead_s)
+
+    def _learn_clock(self, provider: str, reply: Reply) -> None:
+        """Learn how far a provider's clock is ahead: a wrong clock here would hide a paid clip."""
+        if (sent := sent_at(reply)) is None:
+            return
+        ahead_s, before = sent - self._clock.wall(), self._ahead_s.get(provider, 0.0)
+        if abs(ahead_s) < _SAME_CLOCK_S:
+            ahead_s = 0.0
+        if ahead_s == 0.0 or abs(ahead_s - before) >= _SAME_CLOCK_S:
+            self._ahead_s[provider] = ahead_s
 
     async def _read_by_id(
         self, owned: OwnedLog, dialect: Dialect, rows: list[Row], key: Key

@@ -40,7 +40,7 @@ def requested_wait(reply: Reply, now: float) -> float | None:
     reset = _moment(reply.headers.get("x-rate-limit-reset-at-utc"))
     if reset is None:
         return None
-    sent = _moment(reply.headers.get("date"))
+    sent = sent_at(reply)
     seconds = reset - (now if sent is None else sent)
     # The limit may have been reset while the answer was in transit.
     return min(max(seconds, 0.0), _LONGEST_S)
@@ -66,6 +66,11 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     if not 0 <= seconds < float("inf"):
         return None
     return min(seconds, _LONGEST_S)
+
+
+def sent_at(reply: Reply) -> float | None:
+    """Return when an answer was sent, by the provider's clock, in seconds since 1970; None if unknown."""
+    return _moment(reply.headers.get("date"))
 
 
 def _moment(value: str | None) -> float | None:

@@ -12,10 +12,17 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from hailuo_jupyter.errors import RunLogError
+from hailuo_jupyter import home
+from hailuo_jupyter.errors import NOTHING_SENT, RunLogError
 from hailuo_jupyter.runlog import accounts, deliveries, heartbeats, key_choices, notebooks, spending
 from hailuo_jupyter.runlog.accounts import Account
-from hailuo_jupyter.runlog.connection import connect, sqlite_in_words, transaction, unsynced
+from hailuo_jupyter.runlog.connection import (
+    connect,
+    sqlite_in_words,
+    system_in_words,
+    transaction,
+    unsynced,
+)
 from hailuo_jupyter.runlog.notebooks import NotebookQueries
 from hailuo_jupyter.runlog.queries import RunQueries, SweepQueries, SweepRow
 from hailuo_jupyter.runlog.rate_limits import RateLimitRows
@@ -102,10 +109,11 @@ class RunLog(RunQueries, SweepQueries, SearchQueries, SpendingQueries, NotebookQ
         Raises
         ------
         RunLogError
-            If a run of this id exists.
+            If a run of this id exists, or the log's file was removed or replaced.
         """
         values = {**columns(record), "folder": folder_value(folder), "kind": kind, "owner": owner}
         with self._writing() as connection:
+            self._check_in_place()
             values["created"] = self._clock()
             values["updated"] = self._tick(connection)
             names = ", ".join(values)
@@ -432,12 +440,30 @@ class RunLog(RunQueries, SweepQueries, SearchQueries, SpendingQueries, NotebookQ
     def _open(self) -> sqlite3.Connection:
         connection = connect(self.path, vfs=self._vfs)
         try:
-            with sqlite_in_words(self.path):
+            with sqlite_in_words(self.path), system_in_words(self.path):
                 migrate(connection)
+                self._file = self.path.stat()
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _check_in_place(self) -> None:
+        """Refuse a new run if the open file is no longer at its path, where the next process looks for it.
+
+        SQLite would write on to the removed file. Changes of runs that it already has are still made: this
+        process alone knows them.
+        """
+        try:
+            same = os.path.samestat(self._file, self.path.stat())
+        except OSError:
+            same = False
+        if not same:
+            raise RunLogError(
+                f"The run log {home.shorten(self.path)} was removed or replaced while it was in use.",
+                money=NOTHING_SENT,
+                todo="Put it back, or restart the kernel to use the file that is there now.",
+            )
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

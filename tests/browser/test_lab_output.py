@@ -434,6 +434,47 @@ def settled(lab: Lab, cell: int) -> float:
     return found[-1]
 
 
+def watch_places(lab: Lab) -> None:
+    """Note, from now on, where the third cell begins whenever the page is drawn."""
+    lab.js(
+        "const places = window.places = new Set();"
+        "const [top, , moved] = panel.content.widgets.map(each => each.node);"
+        "const look = () => {"
+        "  places.add(Math.round(moved.getBoundingClientRect().top - top.getBoundingClientRect().top));"
+        "  if (window.places === places) requestAnimationFrame(look);"
+        "};"
+        "look();"
+    )
+
+
+def watched_places(lab: Lab) -> list[float]:
+    """Return where the third cell was since `watch_places`."""
+    return list(lab.js("const seen = [...window.places]; window.places = null; return seen;"))
+
+
+def test_nothing_moves_when_takes_arrive_and_when_they_are_shown_again(
+    open_lab: OpenLab, server: Server, name: str
+) -> None:
+    takes = f"%%hailuo --provider aimlapi --count 3 --duration 6\nA heron, as {name} tells."
+    lab = open_lab(server.write(f"{name}.ipynb", [LOAD, takes, "1"]))
+    # Narrow columns, in which most facts take two lines.
+    lab.js("app.shell.collapseLeft(); app.shell.collapseRight();")
+    lab.page.set_viewport_size({"width": 1100, "height": 1000})
+    lab.run(0, 1)
+    room = lab.output(1).locator(".hailuo-mod-live .hailuo-card .hailuo-room")
+    expect(room).to_have_count(3)
+    below = settled(lab, 2)
+    for again in (False, True):
+        watch_places(lab)
+        if again:
+            lab.run(1)
+            expect(lab.output(1).get_by_text("reused, no charge")).to_have_count(3)
+        expect(lab.output(1).locator(".hailuo-static video")).to_have_count(3)
+        settled(lab, 2)
+        seen = watched_places(lab)
+        assert seen == pytest.approx([below] * len(seen), abs=2)
+
+
 def test_nothing_moves_while_a_cell_runs_again(
     open_tab: OpenLab, server: Server, name: str
 ) -> None:
@@ -444,15 +485,7 @@ def test_nothing_moves_while_a_cell_runs_again(
     held = "return panel.content.widgets[1].node.style.minHeight === '';"
     lab.until(lambda: lab.js(held), "the height is the cell's own")
     below = settled(lab, 2)
-    lab.js(
-        "const places = window.places = new Set();"
-        "const [top, , moved] = panel.content.widgets.map(each => each.node);"
-        "const look = () => {"
-        "  places.add(Math.round(moved.getBoundingClientRect().top - top.getBoundingClientRect().top));"
-        "  if (window.places === places) requestAnimationFrame(look);"
-        "};"
-        "look();"
-    )
+    watch_places(lab)
     # As long as a kernel takes that loads the extension first.
     lab.js(
         "await panel.sessionContext.session.kernel.requestExecute({code: arg}).done;",
@@ -463,7 +496,7 @@ def test_nothing_moves_while_a_cell_runs_again(
     lab.run(1)
     expect(lab.output(1).locator("video")).to_be_visible()
     lab.until(lambda: settled(lab, 2) == pytest.approx(below, abs=2), "it is where it was")
-    seen = lab.js("const seen = [...window.places]; window.places = null; return seen;")
+    seen = watched_places(lab)
     assert seen == pytest.approx([below] * len(seen), abs=2)  # live and finished card: rounding
     lab.until(lambda: lab.js(held), "the height is the cell's own again")
 

@@ -475,6 +475,20 @@ def test_what_is_not_there_is_said_only_after_long(
     assert lab.submits() == 1
 
 
+@pytest.mark.parametrize("wrong_by_s", [-7200.0, 7200.0])
+@BOTH
+def test_a_lost_answer_is_found_although_the_clock_here_is_wrong(
+    lab: EngineFixture, provider: str, wrong_by_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten(monkeypatch, absent_after_s=1.0)
+    clock = Clock(wall=lambda: time.time() + wrong_by_s)
+    lab.engines.append(Engine(lab.settings, clock))
+    run = lost(lab, provider)
+    eventually(lambda: run.status is State.COMPLETED or "does not show" in _what(run))
+    assert (run.status, run.record.problem) == (State.COMPLETED, None)
+    assert (lab.submits(), len(lab.sim.ledger)) == (1, 1)
+
+
 def test_a_log_without_ids_proves_nothing(
     lab: EngineFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,16 @@ def test_several_runs_share_one_output() -> None:
     assert "minmax(280px, 1fr)" in data["text/html"]
 
 
+def test_a_clip_that_is_shown_again_says_so_beside_its_date() -> None:
+    """An output that is made again is as high as before: what is not folded has no line more."""
+    row = shown_row(State.COMPLETED)
+    first, again = (html([shown(row, saved=saved)]).split("<details")[0] for saved in (False, True))
+    assert first.count("<div") == again.count("<div")
+    (line,) = (each for each in again.splitlines() if "reused, no charge" in each)
+    assert "2026-11-20 12:03" in line
+    assert "Add --new for another take" in html([shown(row, saved=True)]).split("<details")[1]
+
+
 @pytest.mark.parametrize("state", list(State))
 def test_what_is_saved_is_static_and_survives_a_sanitizer(state: State) -> None:
     problem = ("code", "What happened.", "The money.", "What to do.")

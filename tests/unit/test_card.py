@@ -87,9 +87,17 @@ def test_foreign_text_is_escaped() -> None:
 
 
 def test_a_finished_run_shows_its_picture_while_others_go_on() -> None:
-    page = "".join(texts(Card([shown(shown_row(State.COMPLETED), poster=b"jpeg")])))
-    assert "data:image/jpeg;base64," in page
-    assert "plays here once the other runs have finished" in page
+    room, clock, _ = texts(Card([shown(shown_row(State.COMPLETED), poster=b"jpeg")]))
+    assert "data:image/jpeg;base64," in room
+    # Beside or below the room that was kept, which is as high as before.
+    assert "aspect-ratio: 16 / 9" in room
+    assert "plays here once the other runs have finished" in clock
+
+
+def test_what_can_be_done_about_a_run_takes_no_line_of_its_own() -> None:
+    _, _, foot = texts(Card([shown(shown_row(State.GENERATING))]))
+    (line,) = (each for each in foot.splitlines() if "be cancelled" in each)
+    assert "$0.27–0.39 est." in line
 
 
 @pytest.mark.parametrize("runs", [1, 2])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hailuo_jupyter.errors import DiskFull, FolderNotWritable, RunLogError
+from hailuo_jupyter.errors import NOTHING_SENT, DiskFull, FolderNotWritable, RunLogError
 from hailuo_jupyter.runlog import RunLog, connection, peek_unfinished
-from tests.support.runlog_rows import R1, Clock, add, run
+from tests.support.runlog_rows import R1, R2, Clock, add, run
 
 
 @pytest.fixture
@@ -117,6 +117,24 @@ def test_a_fork_opens_the_log_anew(log: RunLog) -> None:
     log.update(R1, lambda r: r.changed(note="parent"))
     assert log._connection is not None
     assert log._connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps an open file")
+@pytest.mark.parametrize("then", ["it is put back", "a new log"])
+def test_a_run_is_not_added_to_a_file_that_no_one_finds(
+    log: RunLog, tmp_path: Path, then: str
+) -> None:
+    add(log, R1)
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    if then == "a new log":
+        RunLog(log.path).close()
+    with pytest.raises(RunLogError, match="was removed or replaced") as caught:
+        add(log, R2)
+    assert caught.value.money == NOTHING_SENT
+    log.update(R1, lambda record: record.changed(note="known only here"))
+    if then == "it is put back":
+        (tmp_path / "elsewhere").rename(tmp_path / "data")
+        add(log, R2)
 
 
 def test_peeking_makes_nothing_and_never_fails(tmp_path: Path) -> None:

@@ -360,7 +360,7 @@ def test_a_part_that_a_problem_lacks_leaves_no_gap() -> None:
 
 
 def test_what_can_be_stopped_and_what_cannot() -> None:
-    cannot = "Can't be cancelled once submitted."
+    cannot = "Can't be cancelled."
     assert shown(shown_row(State.PREPARED)).hint.startswith("Not sent yet - run.cancel()")
     assert shown(shown_row(State.QUEUED)).hint == cannot
     assert shown(shown_row(State.QUEUED, provider="demo")).hint == cannot

@@ -106,7 +106,7 @@ class _Cell:
 
 def _row(cells: Sequence[_Cell]) -> GridBox:
     columns = "repeat(auto-fill, minmax(min(280px, 100%), 1fr))"
-    layout = Layout(grid_template_columns=columns, grid_gap="16px 20px", width="100%")
+    layout = Layout(grid_template_columns=columns, grid_gap="12px 20px", width="100%")
     return GridBox([cell.box for cell in cells], layout=layout)
 
 

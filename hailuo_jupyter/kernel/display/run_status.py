@@ -291,7 +291,7 @@ class RunStatus:
             return ""
         if state in {State.PREPARED, State.UPLOADING}:
             return "Not sent yet - run.cancel() will stop it."
-        # A line in each state, so that nothing moves when one follows another.
+        # In each state, so that nothing moves when one follows another.
         if state is State.SUBMITTING:
             return "Sending the request (once)."
         paid = "free" if self._record.cost.kind == "free" else "paid for"
@@ -303,7 +303,7 @@ class RunStatus:
             if job_news.CANCEL in self._record.job.answers:
                 return f"{title} was asked to cancel it."
             return f"run.cancel() cancels it at {title}."
-        return "Can't be cancelled once submitted."
+        return "Can't be cancelled."
 
     @property
     def can_cancel(self) -> bool:

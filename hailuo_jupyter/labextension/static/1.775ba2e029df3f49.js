@@ -547,7 +547,7 @@
 
 /* As high as facts and actions of a finished clip, which may need more room than a narrow clip does. */
 .hailuo-media:has(.hailuo-room, .hailuo-clip, img) + .hailuo-side {
-  min-height: 236px;
+  min-height: 254px;
 }
 
 @container hailuo (width >= 620px) {
@@ -556,6 +556,16 @@
     > .hailuo-media:has(.hailuo-room, .hailuo-clip, img)
     + .hailuo-side {
     min-height: 270px;
+  }
+}
+
+/* Title, options and file take two lines each. */
+@container hailuo (620px <= width < 860px) {
+  :is(.hailuo-frame:only-child, .hailuo-card)
+    > .hailuo-columns
+    > .hailuo-media:has(.hailuo-room, .hailuo-clip, img)
+    + .hailuo-side {
+    min-height: 288px;
   }
 }
 
@@ -569,14 +579,6 @@
     min-width: 26px;
     padding-inline: 5px;
     font-size: 12px;
-  }
-
-  /* Title, options and file take two lines each. */
-  :is(.hailuo-frame:only-child, .hailuo-card)
-    > .hailuo-columns
-    > .hailuo-media:has(.hailuo-room, .hailuo-clip, img)
-    + .hailuo-side {
-    min-height: 288px;
   }
 
   .hailuo-static .hailuo-actions button.hailuo-more {
