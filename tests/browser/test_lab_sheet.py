@@ -62,7 +62,10 @@ def test_the_rest_is_stopped_and_bought_once_it_is_agreed_to(
     expect(sheet).to_contain_text("2 not sent")
     if not restart:
         expect(sheet).to_contain_text("1 already submitted: paid for, will be downloaded.")
-        assert findings(lab, ".hailuo-output:has(.hailuo-sheet-tools)") == []
+        for theme in ("Dark", "Light"):
+            in_theme(lab, theme)
+            resume.hover()
+            assert findings(lab, ".hailuo-output:has(.hailuo-sheet-tools)") == [], theme
     resume.click()
     expect(lab.page.locator(".jp-Dialog")).to_contain_text("Price: free (demo).")
     lab.page.keyboard.press("Escape")
