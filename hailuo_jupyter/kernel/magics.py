@@ -118,8 +118,7 @@ def run_cell(line: str, cell: str, ip: Any) -> None:
         generate.dry_run(submission, remark)
         return
     if agreed is not None:
-        submission = replace(submission, new=True)
-        agreed.check(submission)
+        submission = agreed.agreed(submission)
     generate.submit(submission, began, remark).show(
         ip, wait=parsed.flag("wait"), embed=parsed.flag("embed") or settings.embed
     )
