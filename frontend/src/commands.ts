@@ -54,12 +54,14 @@ export interface IAppParts {
   readonly launcher: ILauncher | null;
   /** Activates the side panel; null if there is none. */
   readonly showRuns: (() => void) | null;
+  /** Loads the extension for a cell that is inserted, where that is allowed. */
+  readonly load: (panel: NotebookPanel) => void;
 }
 
 /** Add the commands to the palette and the launcher. */
 export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
   const { commands } = app;
-  const { tracker, palette, launcher, showRuns } = parts;
+  const { tracker, palette, launcher, showRuns, load } = parts;
   const notebook = (): NotebookPanel | null => tracker?.currentWidget ?? null;
 
   const inNotebook = (
@@ -86,7 +88,10 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
     COMMANDS.insert,
     'Insert Hailuo cell',
     'Insert a %%hailuo cell below the active cell (sends nothing)',
-    insertTemplate
+    panel => {
+      load(panel);
+      return insertTemplate(panel);
+    }
   );
   inNotebook(
     COMMANDS.panel,
@@ -98,7 +103,10 @@ export function addCommands(app: JupyterFrontEnd, parts: IAppParts): void {
     COMMANDS.key,
     'Enter API key',
     'Insert a cell that asks for the key of a provider, to add its name',
-    panel => insertToEdit(panel, '%hailuo key ')
+    panel => {
+      load(panel);
+      return insertToEdit(panel, '%hailuo key ');
+    }
   );
   const press = (id: string, label: string, button: string): void => {
     const found = (): HTMLElement | null =>

@@ -44,6 +44,13 @@ interface IShared {
 /** Shared by all notebooks: a run's id is its own. */
 const posters = new Posters();
 
+/** By notebook: two views of one share its document, which only one sync may write. */
+const kept = new WeakMap<Context, IShared>();
+
+/** Load the extension for a cell that is inserted. */
+const load = (panel: NotebookPanel): void =>
+  kept.get(panel.context)?.loader.loadForCell();
+
 /** Also the name of the settings' schema. */
 const NOTEBOOKS_ID = 'hailuo-jupyter:plugin';
 
@@ -61,8 +68,6 @@ const notebooks: JupyterFrontEndPlugin<void> = {
     if (languages) {
       addLanguage(languages);
     }
-    // Two views of a notebook share its document, which only one sync may write.
-    const kept = new WeakMap<Context, IShared>();
     const share = (context: Context): IShared => {
       const ratings = new RatingSender();
       const loader = new ExtensionLoader(
@@ -141,6 +146,7 @@ const runs: JupyterFrontEndPlugin<void> = {
         show: notebook => app.shell.activateById(notebook.id),
         insert: notebook => {
           app.shell.activateById(notebook.id);
+          load(notebook);
           void insertTemplate(notebook);
         }
       });
@@ -158,7 +164,7 @@ const runs: JupyterFrontEndPlugin<void> = {
         });
       }
     }
-    addCommands(app, { tracker, palette, launcher, showRuns });
+    addCommands(app, { tracker, palette, launcher, showRuns, load });
   }
 };
 

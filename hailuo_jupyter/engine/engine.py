@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as WaitedTooLong
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hailuo_jupyter.catalogue.types import Provider
 from hailuo_jupyter.engine import account
@@ -53,6 +53,9 @@ from hailuo_jupyter.runlog import Row, RunLog
 from hailuo_jupyter.runlog.ownership import describe_owner
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import AT_PROVIDER, RESUMABLE, SETTLED, State
+
+if TYPE_CHECKING:
+    from hailuo_jupyter.request.frames import ClipFrame
 
 _UNANSWERED = frozenset({State.PREPARED, State.UPLOADING, State.SUBMITTING})
 _DISK_CODES = frozenset({DiskError.code, DiskFull.code, FolderNotWritable.code})
@@ -461,6 +464,12 @@ class Engine(RunBackend):
         """
         with suppress(WaitedTooLong):
             self.spawn(account.refresh_all_prices(self._resources, providers)).result(_PRICES_S)
+
+    def frame(self, run_id: str, where: str | float) -> ClipFrame:
+        """Extract a picture from a run's clip; see `hailuo_jupyter.engine.clip_frame.clip_frame`."""
+        from hailuo_jupyter.engine.clip_frame import clip_frame
+
+        return clip_frame(self.row(run_id), where, self.logs())
 
     # ── changes of an existing run ────────────────────────────────────────────────────────────
 

@@ -40,6 +40,9 @@ class RunBackend(Protocol):
     def annotate(self, run_id: str, change: Change) -> Row:
         """Annotate the run."""
 
+    def frame(self, run_id: str, where: str | float) -> ClipFrame:
+        """Extract a picture from the run's clip."""
+
 
 class WaitInterrupted(KeyboardInterrupt):
     """The person has interrupted a wait; the run continues."""
@@ -233,9 +236,7 @@ class Run:
         FrameError
             If the clip is not here, or is shorter.
         """
-        from hailuo_jupyter.engine.clip_frame import clip_frame
-
-        return clip_frame(self._engine.row(self._run_id), where)
+        return self._engine.frame(self._run_id, where)
 
     def cancel(self) -> None:
         """Cancel the run before it is sent, or its job at a provider that can cancel one.

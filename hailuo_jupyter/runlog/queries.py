@@ -169,6 +169,18 @@ class RunQueries(LogReader):
         """Return the runs of one request in any notebook, the newest first."""
         return self._rows("WHERE fingerprint = ? ORDER BY created DESC, rowid DESC", fingerprint)
 
+    def naming(self, sha256: str, since: float) -> list[Row]:
+        """Return runs created since then whose record contains a hash, the oldest first.
+
+        Imported runs are left out.
+        """
+        return self._rows(
+            "WHERE created >= ? AND elsewhere = 0 AND imported IS NULL AND instr(record_json, ?) "
+            "ORDER BY created, rowid",
+            since,
+            sha256,
+        )
+
     def fingerprints(self, run_ids: Iterable[str]) -> dict[str, str]:
         """Return the request fingerprints of the runs with these full ids."""
         query = (

@@ -226,6 +226,44 @@ def test_an_inserted_cell_runs(
     assert lab.js("return model.cells.get(1).executionCount;") == 1
 
 
+@APPS
+def test_an_inserted_cell_completes_options_before_anything_is_run(
+    open_lab: OpenLab, start_server: StartServer, name: str, app: str
+) -> None:
+    server = start_server(app)
+    path = server.write(f"{name}.ipynb", ["1"])
+    server.trust(path)
+    lab = open_lab(path, on=server)
+    stays_unloaded(lab)
+    lab.command("hailuo:insert-cell")
+    until_loaded(lab)
+    prompt = "{describe the clip in a sentence or two}"
+    lab.until(lambda: lab.js("return String(getSelection());") == prompt, "it is to be edited")
+    for key in ("Control+Home", "End"):
+        lab.page.keyboard.press(key)
+    lab.page.keyboard.type(" --p")
+    lab.page.keyboard.press("Tab")
+    expect(lab.page.locator(".jp-Completer:visible")).to_contain_text(
+        "who\xa0generates\xa0the\xa0clip"
+    )
+    # Nothing shows in the session: no input, no output, no variable.
+    assert evaluate(lab, "len(In), len(Out), _, [n for n in globals() if 'hailuo' in n]") == (
+        "(1, 0, '', [])"
+    )
+
+
+def test_a_cell_inserted_in_an_untrusted_notebook_loads_nothing(
+    open_lab: OpenLab, server: Server, name: str
+) -> None:
+    folder, imported = trap(server, name)
+    run, *_ = strangers(server, folder)
+    lab = open_lab(run)
+    for command in ("hailuo:insert-cell", "hailuo:enter-key"):
+        lab.command(command)
+        stays_unloaded(lab)
+    assert not imported.exists()
+
+
 def test_every_cell_finds_it_when_all_are_run_at_once(
     open_lab: OpenLab, server: Server, name: str
 ) -> None:

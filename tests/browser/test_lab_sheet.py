@@ -62,7 +62,10 @@ def test_the_rest_is_stopped_and_bought_once_it_is_agreed_to(
     expect(sheet).to_contain_text("2 not sent")
     if not restart:
         expect(sheet).to_contain_text("1 already submitted: paid for, will be downloaded.")
-        assert findings(lab, ".hailuo-output:has(.hailuo-sheet-tools)") == []
+        for theme in ("Dark", "Light"):
+            in_theme(lab, theme)
+            resume.hover()
+            assert findings(lab, ".hailuo-output:has(.hailuo-sheet-tools)") == [], theme
     resume.click()
     expect(lab.page.locator(".jp-Dialog")).to_contain_text("Price: free (demo).")
     lab.page.keyboard.press("Escape")
@@ -75,6 +78,32 @@ def test_the_rest_is_stopped_and_bought_once_it_is_agreed_to(
     lab.until(lambda: states(lab) == ["completed"] * 3, "all three are there")
     assert sent(simulator, words) == 3
     expect(button(sheet, "Stop")).to_have_count(0)
+
+
+def test_the_focus_goes_from_the_plan_to_the_sheet_that_replaces_it(
+    open_tab: Callable[..., Lab], server: Server, name: str
+) -> None:
+    cell = f"%%hailuo --sweep style=one,two,three\nHeron of {name}, {{style}}"
+    asks = "%config Hailuo.sweep_confirm_runs = 1"
+    lab = open_tab(server.write(f"{name}.ipynb", [f"{LOAD}\n{asks}", cell]))
+    lab.run(0, 1)
+    sheet, page = lab.output(1), lab.page
+    generate = button(sheet, "Generate 3 clips for free (demo)")
+    expect(generate).to_be_visible()
+    generate.focus()
+    lab.js(
+        "window.lost = 0;"
+        "const look = () => { window.lost += document.activeElement === document.body;"
+        " window.looking = requestAnimationFrame(look); }; look();"
+    )
+    page.keyboard.press("Enter")
+    expect(button(sheet, "Play all")).to_be_focused()
+    lab.until(lambda: states(lab) == ["completed"] * 3, "all three are there")
+    expect(button(sheet, "Play all")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(button(sheet, "Compare")).to_be_focused()
+    lost = lab.js("cancelAnimationFrame(window.looking); return window.lost;")
+    assert lost <= 2, "for a frame at most, while the sheet is drawn"
 
 
 def test_ticked_clips_are_compared_and_all_play(

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageChops
 
+from hailuo_jupyter import media
 from hailuo_jupyter.engine import engine as engines
 from hailuo_jupyter.engine.decide import Action
 from hailuo_jupyter.engine.submission import Submission
@@ -204,3 +207,29 @@ def test_an_interrupt_does_not_part_what_is_bought_from_what_is_done_for_it(
     (row,) = engine.logs()[0].recent()
     assert engine.run(row.run_id).wait(60).clip is not None
     assert lab.submits() == 1
+
+
+def test_another_version_of_the_decoder_does_not_buy_a_chained_clip_again(
+    make_lab: Callable[..., EngineFixture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyAV 17 rounds the colors of a BT.709 clip differently from PyAV 16."""
+    lab = make_lab(shrink=2)
+    engine, still = lab.engine(), media.still
+    first = lab.place(engine).wait(60)
+    (chained,) = lab.placed(engine, "and on", image=first.frame("last"))
+    chained.run.wait(60)
+
+    def otherwise(path: Path, seconds: float | str) -> tuple[Image.Image, float]:
+        picture, at_s = still(path, seconds)
+        return ImageChops.offset(picture, 1), at_s
+
+    monkeypatch.setattr(media, "still", otherwise)
+    (again,) = lab.placed(lab.engine(), "and on", image=first.frame("last"))
+    assert (again.action, again.run) == (Action.SHOW, chained.run)
+    assert lab.submits() == 2
+    # Another frame of the clip is taken from it, and so is one that was changed since it was sent.
+    assert first.frame("first").picture != first.frame("last").picture
+    sent = first.frame("last").picture
+    (kept,) = (lab.clips / "frames").iterdir()
+    kept.write_bytes(b"changed")
+    assert first.frame("last").picture == ImageChops.offset(sent, 1)

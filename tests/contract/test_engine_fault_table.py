@@ -87,3 +87,9 @@ def test_every_call_of_an_adapter_is_a_stage() -> None:
 
 def test_the_page_for_users_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.support.fault_page"
+
+
+def test_the_page_names_an_outcome_once_in_a_cell() -> None:
+    cells = [cell.strip() for line in page().splitlines() for cell in line.split(" | ")]
+    named = [part.split(": ")[-1].split(", or ") for cell in cells for part in cell.split("; ")]
+    assert [both for both in named if len(both) != len(set(both))] == []

@@ -111,7 +111,8 @@ def _cell(row: Trouble, stage: Stage) -> str:
 
 def _words(met: Met) -> str:
     both: list[Outcome] = [each for each in (met.passing, met.lasting) if each is not None]
-    return ", or ".join(each.title for each in both)
+    # Both may be the same: a failure is one whether the fault passes or not.
+    return ", or ".join(dict.fromkeys(each.title for each in both))
 
 
 if __name__ == "__main__":

@@ -111,6 +111,11 @@ def test_it_is_shown_as_a_table_and_as_text(monkeypatch: pytest.MonkeyPatch) -> 
     assert data["text/plain"] == text
     assert data["text/html"].count("<tr") == len(found.rows) + 1
     assert "frame&#39;s shape" in data["text/html"]
+    same = sum(row.can and not row.differs for row in found.rows)
+    assert same > 0
+    for shown in (text, data["text/html"], found.html(with_options=False)):
+        assert shown.count("as requested") == same
+        assert "nothing" not in shown
 
 
 @pytest.fixture

@@ -24,12 +24,14 @@ export function needsExtension(source: string): boolean {
   return CELL_MAGIC.test(source) || LINE_MAGIC.test(source);
 }
 
-/** What is known of a notebook whose kernel has started. */
+/** What is known of a notebook in whose kernel the extension may be loaded before a cell needs it. */
 export interface IStart {
   /** Whether all of the notebook's code cells are trusted. */
   readonly trusted: boolean;
   /** Whether a trusted output shows a run. */
   readonly showsRun: boolean;
+  /** Whether the user has asked for a cell that needs the extension. */
+  readonly isAsked: boolean;
   /** The notebook's folder. */
   readonly folder: string;
   /** The folders of all sessions that use its kernel. */
@@ -37,14 +39,16 @@ export interface IStart {
 }
 
 /**
- * Check whether the extension may be loaded because a kernel has started.
+ * Check whether the extension may be loaded because a kernel has started or a cell was inserted.
  *
  * Python looks for modules in the folder that the kernel was started in, first and at every later
  * import. So the notebook has to be trusted, and so has each folder that the kernel can have been
  * started in. An output with a run proves more than JupyterLab's trust alone: a notebook without
- * outputs counts as trusted once it was saved, and one without cells at once.
+ * outputs counts as trusted once it was saved, and one without cells at once. So does the user's wish.
  */
-export function mayLoadAtStart(start: IStart): boolean {
-  const { trusted, showsRun, folder, folders } = start;
-  return trusted && showsRun && folders.every(each => each === folder);
+export function mayLoad(start: IStart): boolean {
+  const { trusted, showsRun, isAsked, folder, folders } = start;
+  return (
+    trusted && (showsRun || isAsked) && folders.every(each => each === folder)
+  );
 }

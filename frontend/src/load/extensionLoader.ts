@@ -16,7 +16,7 @@ import { outputBundles } from '../sync/document';
 import { STOPPED_STATUSES } from '../sync/notebookSync';
 import { asObject, recordsOf } from '../sync/records';
 import { isCodeCell, isNotebookTrusted, isTrusted } from '../trust';
-import { IS_LOADED, LOAD_CODE, mayLoadAtStart, needsExtension } from './decide';
+import { IS_LOADED, LOAD_CODE, mayLoad, needsExtension } from './decide';
 
 /** What to do where the kernel has no extension. */
 const MISSING =
@@ -104,6 +104,18 @@ export class ExtensionLoader implements IDisposable {
     }
   }
 
+  /**
+   * Load the extension for a cell that the user is about to insert, so that Tab completes its options.
+   *
+   * Silently, and only where a kernel start would load it for a run. To be called before the cell is
+   * there: its own trust says nothing of the notebook.
+   */
+  loadForCell(): void {
+    if (!this._isLoaded && isNotebookTrusted(this._context.model)) {
+      void this._loadIfTrusted(true);
+    }
+  }
+
   private _onRun(
     _: unknown,
     { cell }: { cell: { readonly model: ICellModel } }
@@ -140,16 +152,16 @@ export class ExtensionLoader implements IDisposable {
       this._isLoaded = this._hasStarted = this._hasReported = false;
     } else if (status === 'idle' && !this._hasStarted) {
       this._hasStarted = true;
-      void this._onStart();
+      void this._loadIfTrusted(false);
     }
     this._offer();
   }
 
-  /** A kernel has started: load the extension if this notebook allows it. */
-  private async _onStart(): Promise<void> {
+  /** Load the extension if this notebook allows it, which a kernel's start or the user asks for. */
+  private async _loadIfTrusted(isAsked: boolean): Promise<void> {
     const kernel = this._pythonKernel;
     await this._settings.ready;
-    if (!kernel || !this._mayLoad([])) {
+    if (!kernel || !this._mayLoad(isAsked, [])) {
       return;
     }
     const { sessions } = this._services;
@@ -164,24 +176,25 @@ export class ExtensionLoader implements IDisposable {
     if (
       !this._isDisposed &&
       kernel === this._pythonKernel &&
-      this._mayLoad(folders)
+      this._mayLoad(isAsked, folders)
     ) {
       await this.load();
     }
   }
 
-  private _mayLoad(folders: readonly string[]): boolean {
+  private _mayLoad(isAsked: boolean, folders: readonly string[]): boolean {
     const { model, path } = this._context;
     const contents = this._services.contents;
     return (
       this.canLoad &&
-      mayLoadAtStart({
+      mayLoad({
         trusted: isNotebookTrusted(model),
         showsRun: Array.from(model.cells).some(
           cell =>
             isTrusted(cell) &&
             outputBundles(cell).some(bundle => recordsOf(bundle).length > 0)
         ),
+        isAsked,
         folder: PathExt.dirname(contents.localPath(path)),
         folders
       })

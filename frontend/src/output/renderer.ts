@@ -111,6 +111,14 @@ export class RunRenderer
     this._announcement.setAttribute('role', 'status');
     this._announcement.setAttribute('aria-live', 'polite');
     this.node.append(this._announcement);
+    this.node.addEventListener('focusin', ({ target }) => {
+      this._isCardFocused =
+        target instanceof Element && target.closest('.hailuo-card') !== null;
+    });
+    this.node.addEventListener('focusout', ({ relatedTarget }) => {
+      // Without a target the focused element may be what is being removed.
+      this._isCardFocused &&= relatedTarget === null;
+    });
     models.changed.connect(this._onModels, this);
     this._tracking.changed.connect(this._onTracking, this);
     panel.context.pathChanged.connect(this._onPath, this);
@@ -355,6 +363,9 @@ export class RunRenderer
     const exists = !!this._card?.live;
     if (this._hadView && !exists) {
       this._lastLive = Date.now();
+      if (this._isCardFocused) {
+        this._staticView.takeFocus();
+      }
     }
     this._hadView = exists;
     const live = exists && !this._isOtherTake();
@@ -437,6 +448,8 @@ export class RunRenderer
   private _card: LiveCard | null = null;
   private _content: IStaticContent | null = null;
   private _hadView = false;
+  /** Whether the focus is in the live card, or was when its view was removed. */
+  private _isCardFocused = false;
   /** What the tools in the live card depend on. */
   private _toolsKey = '';
   /** The takes of the cell; null if it has one only. */

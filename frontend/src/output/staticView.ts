@@ -114,6 +114,27 @@ export class StaticView implements IDisposable {
     }
   }
 
+  /**
+   * Give the focus to the first control, which may have to be rendered first.
+   *
+   * For when what had the focus is gone, so that the keyboard goes on here and not at the page's start.
+   */
+  takeFocus(): void {
+    this._takesFocus = true;
+    void Promise.resolve().then(() => this._focusFirst());
+  }
+
+  private _focusFirst(): void {
+    const isLost = document.activeElement === document.body;
+    this._takesFocus &&= isLost;
+    if (this._takesFocus && this._renderer) {
+      focusableElements(this._renderer.node).find(each => {
+        each.focus({ preventScroll: true });
+        return each === document.activeElement; // one that is hidden can't have it
+      });
+    }
+  }
+
   private async _render(content: IStaticContent): Promise<void> {
     const { rendermime } = this._context.panel.content;
     const view = rendermime.createRenderer(HTML);
@@ -144,6 +165,7 @@ export class StaticView implements IDisposable {
     this._host.removeClass('hailuo-mod-waiting');
     before?.dispose();
     resume?.();
+    this._focusFirst();
   }
 
   /** Add each run's buttons after its part of the view; in a sheet or comparison, only its stars. */
@@ -292,6 +314,8 @@ export class StaticView implements IDisposable {
   private _tools: SheetTools | null = null;
   /** The runs that are ticked in a contact sheet. */
   private readonly _ticked = new Set<string>();
+  /** Whether the focus was lost, and its first control is to have it. */
+  private _takesFocus = false;
   private _queued: IDisposable | null = null;
   private _renderer: IRenderMime.IRenderer | null = null;
   private _content: IStaticContent | null = null;

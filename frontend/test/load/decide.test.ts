@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mayLoadAtStart, needsExtension } from '../../src/load/decide';
+import { mayLoad, needsExtension } from '../../src/load/decide';
 
 test('a cell with one of the magics needs the extension', () => {
   for (const source of [
@@ -33,16 +33,23 @@ test('other cells do not need it', () => {
 });
 
 const TRUSTED = {
-  ...{ trusted: true, showsRun: true },
+  ...{ trusted: true, showsRun: true, isAsked: false },
   ...{ folder: 'mine', folders: ['mine', 'mine'] }
 };
 
 test('at a kernel start only a trusted notebook with a run loads', () => {
-  assert.ok(mayLoadAtStart(TRUSTED));
-  assert.ok(!mayLoadAtStart({ ...TRUSTED, trusted: false }));
-  assert.ok(!mayLoadAtStart({ ...TRUSTED, showsRun: false }));
+  assert.ok(mayLoad(TRUSTED));
+  assert.ok(!mayLoad({ ...TRUSTED, trusted: false }));
+  assert.ok(!mayLoad({ ...TRUSTED, showsRun: false }));
+});
+
+test('a cell that the user inserts stands for a run, but not for trust', () => {
+  const asked = { ...TRUSTED, showsRun: false, isAsked: true };
+  assert.ok(mayLoad(asked));
+  assert.ok(!mayLoad({ ...asked, trusted: false }));
+  assert.ok(!mayLoad({ ...asked, folders: ['theirs'] }));
 });
 
 test("a kernel that another folder's notebook may have started does not load", () => {
-  assert.ok(!mayLoadAtStart({ ...TRUSTED, folders: ['mine', 'theirs'] }));
+  assert.ok(!mayLoad({ ...TRUSTED, folders: ['mine', 'theirs'] }));
 });

@@ -99,7 +99,7 @@ class QuoteRow:
         if self.width is not None and self.height is not None:
             size = formatting.pixels(self.width, self.height)
         length = "" if self.seconds is None else f", {self.seconds:g} s"
-        differs = "; ".join(self.differs) or "nothing"
+        differs = "; ".join(self.differs) or "as requested"
         return name, key, price, f"{time} ({basis})", f"{size}{length}", differs, self.choose
 
 

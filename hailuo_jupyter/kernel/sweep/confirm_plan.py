@@ -40,7 +40,8 @@ class ConfirmPlan:
         self._answered = threading.Event()
         engine, plan = sweep.engine, sweep.plan
         shown = plan_view.bundle(plan, engine, last="Not sent yet.")
-        self._button: Button = widgets.button(f"Generate {plan.to_submit()}", primary=True)
+        self._label = f"Generate {plan.to_submit()}"
+        self._button: Button = widgets.button(self._label, primary=True)
         self._button.layout.width, self._button.layout.align_self = "auto", "flex-start"
         self._button.on_click(lambda _button: self._clicked())
         self._says = widgets.line(widgets.says())
@@ -65,7 +66,8 @@ class ConfirmPlan:
         if self._answered.is_set():
             return
         self._answered.set()
-        self._button.disabled = True
+        # It stays enabled: a disabled button would lose the focus.
+        self._button.description = "Sending …"
         context = self._context.copy()
         threading.Thread(
             target=context.run, args=(self._send,), name="hailuo-sweep", daemon=True
@@ -86,5 +88,5 @@ class ConfirmPlan:
 
     def _refuse(self, message: str) -> None:
         widgets.put(self._says, "value", widgets.says(message, wrong=True))
-        self._button.disabled = False
+        self._button.description = self._label
         self._answered.clear()
