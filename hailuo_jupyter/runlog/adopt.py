@@ -86,12 +86,22 @@ def adopt(record: Record, folder: Path, log: RunLog, *, clip_here: bool) -> Adop
         if row is None:
             # A run that this user has bought and removed from the log still counts, as before.
             own = spending.paid(connection, record.run_id)
-            record = record.costing(**(own or {"confirmed": False}))
+            if own and (record.state.value, record.job.id) != (own.state, own.job_id):
+                raise ValueError(
+                    f"The log had this run as {own.state} when it was removed, or with another job."
+                )
+            record = record.costing(**(own.cost if own else {"confirmed": False}))
             row = log.insert(record, folder=folder, kind="", owner=None)
             connection.execute(
-                "UPDATE runs SET created = min(created, ?), unfinished = 0, interrupted = 1, "
+                "UPDATE runs SET created = ?, notebook_id = ?, unfinished = 0, interrupted = 1, "
                 "elsewhere = ?, imported = ? WHERE run_id = ?",
-                (created, own is None, row.created, record.run_id),
+                (
+                    own.created if own else min(row.created, created),
+                    own.notebook_id if own else row.notebook_id,
+                    own is None,
+                    row.created,
+                    record.run_id,
+                ),
             )
             return Adopted.NEW
         _check_same(record, row)

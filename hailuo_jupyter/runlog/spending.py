@@ -288,17 +288,40 @@ def keep_paid(connection: sqlite3.Connection, run_id: str) -> None:
     )
 
 
-def paid(connection: sqlite3.Connection, run_id: str) -> dict[str, Any] | None:
-    """Return the stored cost of a removed run, by the names of `CostRecord`; None if it was not ours."""
+@dataclass(frozen=True)
+class Paid:
+    """What is known of a run of this user's that was removed from the log.
+
+    Parameters
+    ----------
+    created, notebook_id
+        When and in which notebook it was requested: whose budgets it counts toward.
+    state, job_id
+        Its state, and the provider's id.
+    cost
+        Its cost, by the names of `CostRecord`.
+    """
+
+    created: float
+    notebook_id: str | None
+    state: str
+    job_id: str | None
+    cost: dict[str, Any]
+
+
+def paid(connection: sqlite3.Connection, run_id: str) -> Paid | None:
+    """Return what is known of a removed run; None if it was not this user's own."""
     found = connection.execute(
-        "SELECT cost_kind, cost_low, cost_high, cost_actual, cost_confirmed FROM forgotten "
-        "WHERE run_id = ? AND elsewhere = 0",
+        "SELECT created, notebook_id, state, job_id, cost_kind, cost_low, cost_high, cost_actual, "
+        "cost_confirmed FROM forgotten WHERE run_id = ? AND elsewhere = 0",
         (run_id,),
     ).fetchone()
     if found is None:
         return None
     names = ("kind", "estimate_low", "estimate_high", "actual", "confirmed")
-    return {**dict(zip(names, found, strict=True)), "confirmed": bool(found[-1])}
+    created, notebook_id, state, job_id, *costs = found
+    cost = {**dict(zip(names, costs, strict=True)), "confirmed": bool(costs[-1])}
+    return Paid(created, notebook_id, state, job_id, cost)
 
 
 def drop_paid(connection: sqlite3.Connection, run_id: str) -> None:

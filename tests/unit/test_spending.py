@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -322,10 +323,25 @@ def test_what_is_forgotten_counts_on_and_tells_nothing_else(log: RunLog) -> None
     assert not log.forget(made.run_id)
     with log._reading() as connection:
         assert "secret" not in repr(connection.execute("SELECT * FROM forgotten").fetchall())
-    # Back from a notebook that has its record, it counts once.
+    # Back from a notebook that has its record, it counts once, for the same budgets.
     forged = made.costing(estimate_low=0.0, estimate_high=0.0, actual=0.0, confirmed=True)
-    assert adopt(forged, Path("out"), log, clip_here=False) is Adopted.NEW
+    document = json.loads(forged.to_json())
+    document["times"] = dict.fromkeys(document["times"], "2020-01-01T00:00:00.000Z")
+    document["origin"]["notebook_id"] = "another"
+    for other in (
+        {"state": "failed"},
+        {"state": "prepared"},
+        {"job": {**document["job"], "id": "x"}},
+    ):
+        with pytest.raises(ValueError, match="as completed when it was removed"):
+            adopt(record_of({**document, **other}), Path("out"), log, clip_here=False)
     assert told() == before
+    assert adopt(record_of(document), Path("out"), log, clip_here=False) is Adopted.NEW
+    assert told() == before
+
+
+def record_of(document: dict[str, Any]) -> Record:
+    return Record.from_json(json.dumps(document))
 
 
 # ── runs from elsewhere ────────────────────────────────────────────────────────────────────────

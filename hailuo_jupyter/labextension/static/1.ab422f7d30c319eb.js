@@ -118,14 +118,16 @@
   cursor: pointer;
 }
 
+/* Colours of JupyterLab's own dialogs: white is legible on them in every theme, also hovered. */
 .hailuo-actions button.hailuo-primary {
-  border-color: var(--jp-brand-color1);
-  background: var(--jp-brand-color1);
-  color: var(--jp-ui-inverse-font-color1);
+  border-color: var(--jp-accept-color-normal, #1976d2);
+  background: var(--jp-accept-color-normal, #1976d2);
+  color: #fff;
 }
 
 .hailuo-actions button.hailuo-primary:hover {
-  background: var(--jp-brand-color0, var(--jp-brand-color1));
+  border-color: var(--jp-accept-color-hover, #1565c0);
+  background: var(--jp-accept-color-hover, #1565c0);
 }
 
 .hailuo-actions button.hailuo-more {
