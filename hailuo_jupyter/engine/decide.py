@@ -126,7 +126,7 @@ _GONE = "The provider no longer has it. You were charged once; nothing was sent 
 def _blocks_purchase(run: EarlierRun) -> NotBought | None:
     again = "Add --new to the cell to generate another clip."
     detail = f" {run.problem}" if run.problem else ""
-    where = f" {run.folder}" if run.folder else ""
+    where = f"in {run.folder}" if run.folder else "in its folder"
     if run.state is State.COMPLETED:
         if run.deleted:
             return NotBought(
@@ -136,12 +136,12 @@ def _blocks_purchase(run: EarlierRun) -> NotBought | None:
             )
         if run.damaged:
             return NotBought(
-                f"The clip of run {run.run_id}{where and ' in'}{where} {run.damaged}.",
+                f"The clip of run {run.run_id} {where} {run.damaged}.",
                 money=_GONE,
                 todo="Restore the file ('git lfs pull', 'git annex get'), or use --new.",
             )
         return NotBought(
-            f"The clip of run {run.run_id} is no longer in{where or ' its folder'}.",
+            f"The clip of run {run.run_id} is no longer {where}.",
             money=_GONE,
             todo="Restore it, use 'jupyter hailuo relink FOLDER', or add --new to the cell.",
         )
