@@ -26,6 +26,17 @@ export const STATE_TEXT: Readonly<Record<string, string>> = {
   unconfirmed: 'Unconfirmed'
 };
 
+/** What providers are called; a test compares this with the catalogue. */
+const PROVIDERS: Readonly<Record<string, string>> = {
+  aimlapi: 'AI/ML API',
+  demo: 'Demo (simulated)',
+  fal: 'fal',
+  minimax: 'MiniMax',
+  replicate: 'Replicate',
+  runware: 'Runware',
+  segmind: 'Segmind'
+};
+
 const BROKEN = new Set(['rejected', 'failed', 'expired']);
 const WAITING = new Set(['prepared', 'undownloaded', 'unconfirmed']);
 
@@ -38,6 +49,12 @@ export function stateText(state: string): string {
   return Object.hasOwn(STATE_TEXT, state)
     ? STATE_TEXT[state]
     : oneLine(state, 40) || 'Unknown';
+}
+
+/** Return what a record's provider is called; one that this version does not know, as it is. */
+export function providerTitle(value: unknown): string {
+  const name = plainText(value, 60);
+  return Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : name;
 }
 
 /** Return what a run's state means for the user. */

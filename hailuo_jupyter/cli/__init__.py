@@ -12,7 +12,7 @@ from hailuo_jupyter import __version__
 from hailuo_jupyter.cli import notebooks, probe, recovery, runs, storage
 from hailuo_jupyter.cli.arguments import Parser, command
 from hailuo_jupyter.cli.console import say, standard_streams
-from hailuo_jupyter.errors import HailuoError
+from hailuo_jupyter.errors import HailuoError, OptionError
 
 __all__ = ["main", "parser"]
 
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 if something failed or could not be printed; 130 after an interrupt. A
-        usage error exits with status 2 at once.
+        Exit status: 0, or 1 if something failed or could not be printed; 2 after an invalid argument;
+        130 after an interrupt. What argparse rejects exits with status 2 at once.
     """
     with standard_streams() as streams:
         try:
@@ -70,7 +70,7 @@ def _run(words: list[str]) -> int:
         return int(arguments.action(arguments))
     except HailuoError as error:
         sys.stderr.write(f"{type(error).__name__}: {' '.join(str(error).split())}\n")
-        return 1
+        return 2 if isinstance(error, OptionError) else 1
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         return _INTERRUPTED
@@ -93,8 +93,9 @@ def parser() -> Parser:
         demo,
         "run the quickstart notebook against simulated providers",
         "Copies the quickstart notebook to ./hailuo-demo and runs it there against a simulator on "
-        "this machine. It needs no key and no network and costs nothing. With --lab, other options "
-        "go to JupyterLab, such as --no-browser, --port 8889 or --allow-root.",
+        "this machine. It needs no key and no network and costs nothing. Its runs are in a run log "
+        "of their own: to list them, set HAILUO_RUN_LOG to hailuo-demo/.hailuo/runs.sqlite3. With "
+        "--lab, other options go to JupyterLab, such as --no-browser, --port 8889 or --allow-root.",
     )
     adding.add_argument(
         "--lab", action="store_true", help="open it in JupyterLab instead; takes its options"

@@ -10,7 +10,7 @@ from typing import Any
 
 from hailuo_jupyter.cli.arguments import command
 from hailuo_jupyter.cli.console import complain, say
-from hailuo_jupyter.errors import OptionError
+from hailuo_jupyter.errors import HailuoError
 from hailuo_jupyter.formatting import count
 
 _INTERRUPTED = 130
@@ -245,7 +245,7 @@ def export(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "rocrate":
             raise
-        raise OptionError(
+        raise HailuoError(
             "Writing an RO-Crate needs rocrate, which is not installed.",
             money="Nothing was changed.",
             todo="Install it: pip install 'hailuo-jupyter[crate]'.",

@@ -30,8 +30,9 @@ def add(commands: Any) -> None:
         "runs",
         runs,
         "list, search and export runs",
-        "Lists the runs of the run log, including the demo's, one page at a time. --json and "
-        "--csv return all matches (with --page: only that page).",
+        "Lists the runs of the run log, including those of --provider demo, one page at a time. Those "
+        "of 'jupyter hailuo demo' are in its folder's own run log; set HAILUO_RUN_LOG to that file. "
+        "--json and --csv return all matches (with --page: only that page).",
     )
     _filters(adding)
     adding.add_argument(

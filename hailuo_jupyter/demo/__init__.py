@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -96,9 +99,14 @@ def lab(where: Path, say: Say, options: Sequence[str] = ()) -> int:
         JupyterLab's exit status.
     """
     place = choose(where, to_open=True)
-    say(f"Opening {_near(place.notebook)} in JupyterLab; press Ctrl-C here to stop it.")
+    say(
+        f"Opening {_near(place.notebook)} in JupyterLab; press Ctrl-C here to stop it.",
+        f"Its runs have their own run log. In another terminal: {_listing(place)}",
+    )
     with _stopping() as stop_with, temporary(DEMO_SPEED) as simulated:
-        command = [sys.executable, "-m", "jupyterlab", str(place.notebook), *options]
+        # JupyterLab opens the file in a browser, but the link that it prints opens the default URL.
+        link = f"--LabApp.default_url=/lab/tree/{place.notebook.name}"
+        command = [sys.executable, "-m", "jupyterlab", str(place.notebook), link, *options]
         running = subprocess.Popen(  # noqa: S603 - JupyterLab of this very installation
             command, cwd=place.folder, env={**os.environ, **_environment(place, simulated)}
         )
@@ -182,9 +190,23 @@ def _say_where(place: Place, seconds: float, say: Say) -> None:
         say(f"  clip      {_near(clip)}   (record: {clip.stem}.json)")
     say(
         "",
-        "See it:    jupyter hailuo demo --lab",
-        f"Check it:  jupyter hailuo verify {_near(place.notebook)}",
+        f"See it:     {_jupyter()} hailuo demo --lab",
+        f"Check it:   {_jupyter()} hailuo verify {shlex.quote(_near(place.notebook))}",
+        f"List runs:  {_listing(place)}",
     )
+
+
+def _listing(place: Place) -> str:
+    """Return the command that lists the demo's runs, which are not in the user's own run log."""
+    return f"HAILUO_RUN_LOG={shlex.quote(_near(place.run_log))} {_jupyter()} hailuo runs"
+
+
+def _jupyter() -> str:
+    """Return how to start Jupyter here: by its path from a virtual environment that is not active."""
+    if sys.prefix in {sys.base_prefix, os.environ.get("VIRTUAL_ENV")}:
+        return "jupyter"
+    found = shutil.which("jupyter", path=sysconfig.get_path("scripts"))
+    return shlex.quote(_near(Path(found))) if found else "jupyter"
 
 
 def _near(path: Path) -> str:

@@ -156,9 +156,13 @@ def _fits(run: LostRequest, row: HistoryRow, by_our_id: bool) -> bool:
 
 
 def _is_ambiguous(run: LostRequest, row: HistoryRow, by_our_id: bool) -> bool:
-    """Return whether nothing in a row shows that it is another request."""
+    """Return whether nothing in a row shows that it is another request.
+
+    Equal inputs at another time count: this machine's clock may have been corrected since the request.
+    """
     if row.at is not None and not run.first <= row.at <= run.last:
-        return False
+        known = row.body is not None and run.body is not None
+        return not by_our_id and known and same_inputs(run.body or {}, row.body or {})
     if by_our_id:
         return row.client_request_id is None
     if row.at is None or row.job_id is None:

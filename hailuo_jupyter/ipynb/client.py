@@ -26,6 +26,8 @@ _WAIT = (
     "__import__('hailuo_jupyter.kernel.commands.dispatch', fromlist=['run']).run('wait', get_ipython())"
 )
 
+_STARTS = "[IPKernelApp] WARNING"
+
 _INTERRUPTS, _AGAIN_S = 4, 0.5
 
 #: Seconds for an interrupted kernel to answer.
@@ -65,7 +67,7 @@ class Client(NotebookClient):
     ) -> None:
         super().__init__(nb, log=logger, record_timing=False, **options)
         self._on_event, self._limit = on_event, limit
-        self._stopped_by, self._hangs = "", False
+        self._stopped_by, self._hangs, self._death = "", False, ""
         self._ending: asyncio.Task[None] | None = None
 
     async def run_all(self, environment: dict[str, str]) -> list[str]:
@@ -98,7 +100,7 @@ class Client(NotebookClient):
                     with self._interruptible():
                         return await self._all()
             except DeadKernelError:
-                return [f"The kernel died.{_last_line(output)}"]
+                return [f"The kernel died{self._death}.{_last_line(output)}"]
             except (OSError, RuntimeError) as error:
                 return [f"The kernel did not start: {error}.{_last_line(output)}"]
 
@@ -112,7 +114,24 @@ class Client(NotebookClient):
                 raise ExecutionStopped from None
             if self._stopped_by:
                 return [self._stopped_by]
+            self._death = await self._exit_status()
             raise
+
+    async def _exit_status(self) -> str:
+        """Return how the kernel's process ended, in parentheses; empty if that is unknown."""
+        provisioner = getattr(self.km, "provisioner", None)
+        status = None if provisioner is None else await provisioner.poll()
+        if status is None:
+            return ""
+        if status >= 0:
+            return f" (exit status {status})"
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        # Linux ends processes this way when memory runs out.
+        reason = "; memory may have run out" if name == "SIGKILL" else ""
+        return f" (killed by {name}{reason})"
 
     async def _cells(self) -> list[str]:
         assert self.kc is not None  # noqa: S101 - for the type checker
@@ -211,7 +230,8 @@ class Client(NotebookClient):
 def _last_line(output: IO[bytes]) -> str:
     output.seek(0)
     lines = output.read().decode("utf-8", "replace").split("\n")
-    messages = [" ".join(line.split()) for line in lines if line.strip()]
+    # ipykernel's warnings are about how it was started, such as without encryption.
+    messages = [" ".join(line.split()) for line in lines if line.strip() and _STARTS not in line]
     return f" Its last message: {messages[-1][:300]}" if messages else ""
 
 

@@ -78,6 +78,20 @@ def test_it_tells_stages_and_places(demo: Demo) -> None:
     assert "\x1b" not in said
 
 
+def test_the_commands_that_it_prints_work_as_printed(demo: Demo) -> None:
+    lines = dict(
+        re.findall(r"^(See it|Check it|List runs):\s+(.+)$", demo.done.stdout, re.MULTILINE)
+    )
+    env = {**os.environ, **demo.env}
+    env.pop("VIRTUAL_ENV", None)
+    shown = subprocess.run(
+        lines["List runs"], shell=True, cwd=demo.where, env=env, capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    assert "canyon" in shown
+    assert lines["See it"].endswith(" hailuo demo --lab")
+    subprocess.run(lines["Check it"], shell=True, cwd=demo.where, env=env, check=True)
+
+
 def test_the_second_of_two_equal_cells_bought_nothing(demo: Demo) -> None:
     cells = {cell["id"]: cell for cell in load(demo.where / "hailuo-demo" / NOTEBOOK)["cells"]}
     assert cells["again"]["metadata"] == cells["text-to-video"]["metadata"]

@@ -246,9 +246,13 @@ def test_clips_of_earlier_cells_are_waited_for_after_a_slow_cell(
 def test_a_slow_cell_and_a_dying_kernel_are_told(tmp_path: Path, executed: Executed) -> None:
     slow = write(tmp_path / "slow.ipynb", notebook(code("s", "import time; time.sleep(60)")))
     assert execute(slow, timeout=1).problems == ("Code cell 1 took longer than 1 s.",)
-    dying = write(tmp_path / "dying.ipynb", notebook(code("d", "import os; os._exit(1)")))
-    (problem,) = execute(dying).problems
-    assert problem.startswith("The kernel died.")
+    dying = write(tmp_path / "dying.ipynb", notebook(code("d", "import os; os._exit(3)")))
+    assert execute(dying).problems == ("The kernel died (exit status 3).",)
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    path = write(tmp_path / "killed.ipynb", notebook(code("k", killed)))
+    assert execute(path).problems == (
+        "The kernel died (killed by SIGKILL; memory may have run out).",
+    )
 
 
 def test_a_limit_ends_it(tmp_path: Path, executed: Executed) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 
 from hailuo_jupyter import cli, demo
+from tests.support.notebook_files import surroundings
 
 
 @pytest.fixture
@@ -43,6 +45,14 @@ def test_other_unknown_options_are_errors(
     assert ended.value.code == 2
     assert "unrecognized arguments" in capsys.readouterr().err
     assert not passed
+
+
+def test_a_date_that_is_none_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with surroundings(tmp_path, None):
+        assert cli.main(["runs", "--since", "yesterday"]) == 2
+    assert "yesterday" in capsys.readouterr().err
 
 
 def test_the_simulator_is_named_as_it_was_called(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,6 +74,7 @@ def test_a_signal_reaches_jupyterlab(
     assert demo.lab(tmp_path, lambda *_: None, ["--no-browser"]) == 0
     assert lab.terminated == terminated
     assert lab.command[-1] == "--no-browser"
-    assert lab.command[-2].endswith("quickstart.ipynb")
+    assert lab.command[-2] == "--LabApp.default_url=/lab/tree/quickstart.ipynb"
+    assert lab.command[-3].endswith("quickstart.ipynb")
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     assert signal.getsignal(signal.SIGTERM) == before

@@ -38,9 +38,20 @@ def verdicts(runs: list[LostRequest], rows: list[HistoryRow], **how: Any) -> dic
 
 def test_one_run_and_one_request() -> None:
     assert verdicts([run("a")], [row("x"), row("y", prompt="a dog")]) == {"a": "x"}
-    assert verdicts([run("a")], [row("x", at=5000.0), row("y", mode="pro")]) == {"a": "no"}
+    assert verdicts([run("a")], [row("y", mode="pro"), row("z", at=5000.0, mode="pro")]) == {
+        "a": "no"
+    }
     assert verdicts([run("a")], [row("x")], taken={"x"}) == {"a": "no"}
     assert verdicts([run("a")], []) == {"a": "no"}
+
+
+def test_an_equal_request_at_another_time_may_be_the_one() -> None:
+    """The clock of this machine may have been corrected in between."""
+    for at in (5000.0, -5000.0):
+        assert verdicts([run("a")], [row("x", at=at)]) == {"a": "unreadable"}
+        assert verdicts([run("a")], [row("x", at=at)], taken={"x"}) == {"a": "no"}
+        assert verdicts([run("a")], [row("x", at=at), row("y")]) == {"a": "y"}
+        assert verdicts([run("a")], [HistoryRow("x", at=at)], by_our_id=True) == {"a": "no"}
 
 
 def test_what_fits_twice_is_left() -> None:

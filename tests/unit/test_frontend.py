@@ -66,6 +66,13 @@ def test_both_sides_draw_a_run_in_the_same_colors() -> None:
     assert drawn == {severity.name.lower(): color for severity, color in COLOURS.items()}
 
 
+def test_both_sides_call_the_providers_alike() -> None:
+    source = (FRONTEND / "src" / "format.ts").read_text()
+    (block,) = re.findall(r"PROVIDERS:.*?= \{(.*?)\};", source, re.DOTALL)
+    offered = [*catalogue.providers(), catalogue.provider("demo")]
+    assert dict(re.findall(r"(\w+): '(.*?)'", block)) == {each.name: each.title for each in offered}
+
+
 def test_both_sides_know_which_runs_are_bought_and_which_are_settled() -> None:
     source = (FRONTEND / "src" / "sync" / "records.ts").read_text()
     for name, states in (("BOUGHT", BOUGHT), ("SETTLED", SETTLED)):

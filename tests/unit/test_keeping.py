@@ -455,7 +455,7 @@ def test_prune_shows_first_and_deletes_with_yes(archive: Archive, told: Told) ->
 def test_prune_without_any_filter_is_refused(archive: Archive, told: Told) -> None:
     archive.run()
     status, said = told("prune", "--yes", "--keep-rated")
-    assert status == 1
+    assert status == 2  # as of every wrong argument
     assert "Specify which runs to delete." in said
     assert len(archive.names()) == 2
 

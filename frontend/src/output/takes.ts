@@ -1,9 +1,10 @@
 /** The takes of a cell: its clips, from the notebook's metadata. Pure functions. */
 
-import { costText, oneLine, plainText } from '../format';
+import { costText, oneLine, plainText, providerTitle } from '../format';
 import { startedAt } from '../runs/entries';
 import type { RunRecord } from '../sync/records';
 import { asObject, asRecord, isReference } from '../sync/records';
+import { fileStem } from '../sync/sidecars';
 import { addressOf, isInFolder } from './sanitize';
 
 /**
@@ -96,7 +97,7 @@ export function takeHtml(
   const number = (value: unknown): string =>
     typeof value === 'number' && Number.isFinite(value) ? String(value) : '?';
   const source = [
-    plainText(record.provider, 60),
+    providerTitle(record.provider),
     plainText(record.model, 60),
     ...options.map(([name, value]) => optionText(name, plainText(value, 60)))
   ].filter(Boolean);
@@ -119,6 +120,7 @@ export function takeHtml(
         'style="display: block; width: 100%; height: 100%"></video></div></div>';
   const title = oneLine(record.name, 40);
   const name = link === null ? '' : escape(decodeURIComponent(link));
+  const sidecar = `${link?.replace(/[^/]*$/, '') ?? ''}${fileStem(record)}.json`;
   return (
     '<div><div class="hailuo-frame" style="max-width: 920px; margin: 4px 0; padding: 2px 0 2px 12px; ' +
     'border-left: 3px solid #2e9e4f; font-size: 13px; line-height: 1.5">' +
@@ -139,7 +141,8 @@ export function takeHtml(
     `<div class="hailuo-prompt" dir="auto">${escape(prompt)}</div>` +
     (link === null
       ? '<div class="hailuo-absent">The clip is not in the folder of the clip shown here.</div>'
-      : `<div class="hailuo-files"><a href="${escape(link)}"><bdi>${name}</bdi></a></div>`) +
+      : `<div class="hailuo-files"><a href="${escape(link)}"><bdi>${name}</bdi></a>` +
+        ` · <a href="${escape(sidecar)}">Record (JSON)</a></div>`) +
     '<div class="hailuo-fold"></div></div></div></div></div>'
   );
 }

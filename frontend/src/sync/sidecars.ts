@@ -8,7 +8,7 @@
 import type { JsonObject, RunRecord } from './records';
 import { asObject, asRecord, isSettled, MIME, recordsOf } from './records';
 import type { Tone } from '../format';
-import { costText, oneLine, stateText, toneOf } from '../format';
+import { costText, oneLine, providerTitle, stateText, toneOf } from '../format';
 import { DRAWN_BY_PAGE, isPlain } from './repair';
 
 /** The largest file that can be a record; as in `record/sidecar.py`. */
@@ -193,7 +193,7 @@ function lineOf(record: RunRecord): string {
 
 function drawRun(record: RunRecord, clip: string | null): string {
   const request = asObject(record.request);
-  const told = [oneLine(record.provider, 40), oneLine(record.model, 80)];
+  const told = [providerTitle(record.provider), oneLine(record.model, 80)];
   const problem = asObject(record.problem);
   const lines = [
     oneLine(request?.prompt, 280),

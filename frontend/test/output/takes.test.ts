@@ -66,7 +66,15 @@ test('a record’s own text stays text', () => {
         request: { options: { duration: 6, resolution: '768P' } }
       }),
       null
-    ).includes('>replicate · 6 s · resolution 768P<')
+    ).includes('>Replicate · 6 s · resolution 768P<')
+  );
+  const linked = takeHtml(
+    take('20261130-123349-abc123', { stem: 'fox-abc123' }),
+    'my%20clips/fox-abc123.mp4'
+  );
+  assert.ok(linked.includes('>Segmind<'));
+  assert.ok(
+    linked.includes('<a href="my%20clips/fox-abc123.json">Record (JSON)</a>')
   );
   const named = takeHtml(
     take('1', { name: 'fox', times: { submitted: '2026-11-30T12:33:49Z' } }),

@@ -55,7 +55,7 @@ def runs(
     ascending: bool = False,
     page_size: int = 20,
 ) -> Runs:
-    """Search the run log, the demo's included.
+    """Search the run log, including the runs of ``--provider demo``.
 
     Parameters
     ----------
