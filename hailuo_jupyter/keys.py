@@ -277,10 +277,9 @@ def _checked(key: Key, where: str) -> Key:
     if _fits_header(key.reveal()):
         return key
     raise SettingsError(
-        f"The value in {where} cannot be a key: it is empty, or contains spaces or non-ASCII "
-        "characters.",
+        f"The value in {where} cannot be a key.",
         money=NOTHING_SENT,
-        todo="Copy the key again from the provider's page.",
+        todo="Copy it again from the provider's page: ASCII characters without spaces.",
     )
 
 

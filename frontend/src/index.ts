@@ -22,6 +22,7 @@ import { addCommands } from './commands';
 import { ExtensionLoader } from './load/extensionLoader';
 import { PriceQuotes } from './newTake/quotes';
 import { createNotifier } from './notify';
+import { FileLookup } from './output/fileLookup';
 import { Posters } from './output/posters';
 import { addRenderer } from './output/renderer';
 import { RatingSender } from './rating/ratingSender';
@@ -80,13 +81,15 @@ const notebooks: JupyterFrontEndPlugin<void> = {
       const quotes = new PriceQuotes();
       return { ratings, quotes, actions: new RunActions(), loader };
     };
+    const files = new FileLookup(app.serviceManager.contents);
     app.docRegistry.addWidgetExtension('Notebook', {
       createNew: (panel: NotebookPanel, context: Context) => {
         const first = !kept.has(context);
         const shared = kept.get(context) ?? share(context);
         kept.set(context, shared);
         const { ratings, loader } = shared;
-        addRenderer(panel, app.commands, ratings, shared, posters);
+        const asks = { ...shared, files };
+        addRenderer(panel, app.commands, ratings, asks, posters);
         keepHeights(panel);
         addTableRenderer({ panel, ...shared }, ratings);
         void context.ready.then(() => {

@@ -210,10 +210,9 @@ async def _ask_once(task: RunTask) -> Account | None:
 
 def _unknown(task: RunTask) -> WaitsForItsKey:
     return WaitsForItsKey(
-        f"This clip needs another key: your current {task.provider.title} key has no access to it.",
+        f"This clip needs another key than your {task.provider.title} one.",
         money="It stays paid for; nothing was changed.",
-        todo=f"Set the key that bought it ({task.provider.key_variables[0]}). It is checked "
-        "every minute, or at once with '%hailuo resume'.",
+        todo=f"Set the key that bought it ({task.provider.key_variables[0]}); '%hailuo resume' checks it.",
     )
 
 

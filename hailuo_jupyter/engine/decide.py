@@ -119,46 +119,42 @@ def _from_elsewhere(refusal: NotBought, run: EarlierRun) -> NotBought:
     return NotBought(what, money=refusal.money, todo=refusal.todo)
 
 
+#: A clip was made, and can't be had any more.
+_GONE = "The provider no longer has it. You were charged once; nothing was sent now."
+
+
 def _blocks_purchase(run: EarlierRun) -> NotBought | None:
     again = "Add --new to the cell to generate another clip."
     detail = f" {run.problem}" if run.problem else ""
-    where = f" {run.folder}" if run.folder else ""
+    where = f"in {run.folder}" if run.folder else "in its folder"
     if run.state is State.COMPLETED:
         if run.deleted:
             return NotBought(
-                f"Run {run.run_id} of this request completed, but 'jupyter hailuo prune' deleted "
-                f"its clip on {run.deleted}, and the provider no longer has it.",
-                money="You were charged once; nothing was sent now.",
+                f"Run {run.run_id} had its clip pruned on {run.deleted}.",
+                money=_GONE,
                 todo=again,
             )
         if run.damaged:
             return NotBought(
-                f"Run {run.run_id} of this request was completed, but its clip's file{where and ' in'}"
-                f"{where} {run.damaged}, and the provider no longer has the clip.",
-                money="You were charged once; nothing was sent now.",
-                todo="Restore the file (a pointer: 'git lfs pull' or 'git annex get'), or: "
-                f"{again[0].lower()}{again[1:]}",
+                f"The clip of run {run.run_id} {where} {run.damaged}.",
+                money=_GONE,
+                todo="Restore the file ('git lfs pull', 'git annex get'), or use --new.",
             )
         return NotBought(
-            f"Run {run.run_id} of this request completed, but its clip is no longer in its folder"
-            f"{where}, and the provider no longer has it.",
-            money="You were charged once; nothing was sent now.",
-            todo="If the folder was moved, use 'jupyter hailuo relink FOLDER'. Otherwise restore "
-            f"the file, or: {again[0].lower()}{again[1:]}",
+            f"The clip of run {run.run_id} is no longer {where}.",
+            money=_GONE,
+            todo="Restore it, use 'jupyter hailuo relink FOLDER', or add --new to the cell.",
         )
     if run.state is State.EXPIRED:
         return NotBought(
-            f"Run {run.run_id} of this request was paid for, but its clip expired before it "
-            f"could be downloaded.{detail}",
+            f"Run {run.run_id} was paid for, but its clip expired.{detail}",
             money="You were charged once; nothing was sent now.",
             todo=again,
         )
     if run.state in {State.UNCONFIRMED, State.SUBMITTING}:
         return NotBought(
-            f"Run {run.run_id} of this request was sent, but the response was lost. You may have "
-            f"been charged.{detail}",
-            money="Nothing was sent now.",
-            todo=f"Check the provider's request history. If the job is not there: "
-            f"{again[0].lower()}{again[1:]}",
+            f"Run {run.run_id} was sent, but the response was lost.{detail}",
+            money="You may have been charged; nothing was sent now.",
+            todo="Check the provider's history. If the job isn't there, add --new to the cell.",
         )
     return None

@@ -249,8 +249,7 @@ def _too_large(largest: int) -> ClipTooLarge:
     return ClipTooLarge(
         f"The clip is larger than the {largest / 1000**3:g} GB limit.",
         money=_FETCHED_LATER,
-        todo="Check it on the provider's page. To download it, raise %config Hailuo.max_clip_gb "
-        "and run '%hailuo resume'.",
+        todo="To download it, raise %config Hailuo.max_clip_gb and run '%hailuo resume'.",
     )
 
 

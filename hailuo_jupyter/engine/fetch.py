@@ -320,8 +320,8 @@ def _given_up(
 ) -> ClipError:
     why = f" The last attempt failed: {problem.what}" if problem else ""
     return ClipError(
-        f"The clip could not be downloaded for {passed / 60:.0f} minutes, longer than "
-        f"{task.provider.title} keeps it.{why}{ways.words}",
+        f"No download in {passed / 60:.0f} minutes, and {task.provider.title} keeps clips no longer."
+        f"{why}{ways.words}",
         money=f"You were charged; the clip may still be there.{kept}",
-        todo="Run '%hailuo resume' to try again, or check the provider's history for the clip.",
+        todo="Run '%hailuo resume' to try again, or check the provider's history.",
     )

@@ -300,8 +300,7 @@ def _failed(source: str, row: HistoryRow, *, refused: bool) -> HailuoError:
 def _ambiguous(source: str, several: int) -> AnswerLost:
     """Return the error for several requests of the history, or several runs, that match each other."""
     return AnswerLost(
-        f"The response was lost. {source} has {several} matching requests from that time, so "
-        "this run can't be identified.",
+        f"The response was lost; {source} has {several} matching requests.",
         money="You may have been charged.",
         todo="Check the provider's history before resending with --new.",
     )

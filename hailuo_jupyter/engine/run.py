@@ -218,7 +218,7 @@ class Run:
         if problem is not None:
             raise errors.from_problem(problem.model_dump())
         raise errors.NotSent(
-            f"Run {self._run_id} is {row.state.words.lower()}, but no process is working on it.",
+            f"Run {self._run_id} is {row.state.words.lower()}, but no process has it.",
             money="Runs already bought stay in the run log.",
             todo="Run '%hailuo resume' to continue.",
         )

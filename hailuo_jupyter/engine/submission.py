@@ -338,11 +338,10 @@ def find_reusable(submission: Submission, log: RunLog, now: float, sidecars: Sid
 def _unusable(sidecar: Path, why: str) -> NotBought:
     """Return the refusal because of a record that may be that of a clip which is paid for."""
     return NotBought(
-        f"{escape_control(sidecar.name)} in {sidecar.parent.name!r} is the record of such a request, but "
-        f"cannot be used: {escape_control(why.rstrip('.'))}.",
+        f"The record {escape_control(sidecar.name)} in {sidecar.parent.name!r} cannot be used: "
+        f"{escape_control(why.rstrip('.'))}.",
         money="Its clip may be paid for; nothing was sent now.",
-        todo="Repair or remove that file (or update hailuo-jupyter, if a newer version wrote it), or: "
-        "add --new to the cell to generate another clip.",
+        todo="Repair or remove it, or update hailuo-jupyter; --new buys another clip.",
     )
 
 

@@ -63,7 +63,7 @@ class Document:
         """
         if not self.unchanged():
             raise NotebookError(
-                f"{self.path.name} was changed by another program in the meantime.",
+                f"{self.path.name} was changed by another program.",
                 money=_UNTOUCHED,
                 todo="Save and close it, then try again.",
             )
@@ -97,12 +97,12 @@ def read(path: Path) -> Document:
             raise NotebookError(
                 f"{path.name} has an unresolved merge conflict in line {line}.",
                 money=_UNTOUCHED,
-                todo="Resolve it: 'git checkout --ours' or '--theirs' with its path keeps one version.",
+                todo="Resolve it: 'git checkout --ours PATH' or '--theirs' keeps one version.",
             ) from None
         raise NotebookError(f"{path.name} is not a notebook: it is not JSON.") from None
     if deep:
         raise NotebookError(
-            f"{path.name} is nested too deeply: its JSON has more than {_MOST_LEVELS} levels.",
+            f"{path.name} is nested too deeply: over {_MOST_LEVELS} levels.",
             money=_UNTOUCHED,
             todo="Normal notebooks have far fewer. Check its metadata and outputs.",
         )

@@ -234,10 +234,9 @@ def prompt_of(cell: str) -> str:
     first, _, rest = cell.partition("\n")
     if found := _LIKE_AN_OPTION.match(first):
         raise OptionError(
-            f"The first line of the prompt starts with {found[1]}, like an option.",
+            f"The prompt starts with {found[1]}, like an option.",
             money=NOTHING_SENT,
-            todo="Put options on the first line, or end that line with a space and a backslash. "
-            "If it belongs to the prompt, put an empty line above it.",
+            todo="Put it on the first line; if it is text, put an empty line above it.",
         )
     return rest if not first.strip() and _LIKE_AN_OPTION.match(rest) else cell
 

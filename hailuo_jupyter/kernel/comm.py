@@ -12,6 +12,7 @@ each notebook lacks is in `open_notebooks`.
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 import sys
 import time
@@ -42,6 +43,7 @@ from hailuo_jupyter.kernel.context import CellContext, Frontend
 from hailuo_jupyter.kernel.frontends import Host
 from hailuo_jupyter.kernel.open_notebooks import Draw, OpenNotebooks, located
 from hailuo_jupyter.kernel.session import SessionState, session
+from hailuo_jupyter.links import shared
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import BOUGHT, SETTLED
 
@@ -320,6 +322,20 @@ class SyncComm:
     def _send_run(self, row: Row) -> None:
         for content in self._open.news(row, self._engine):
             self._send("news", client=None, **content)
+        self._welcome_early(row)
+
+    def _welcome_early(self, row: Row) -> None:
+        """Send a run to its page before the page's hello is read.
+
+        With Run All the hello waits behind all cells, also behind one that waits for the clip. Until
+        then a new notebook has no id, by which its page could know that the news is for it.
+        """
+        client = context.session_of(row.notebook_id) if row.notebook_id else None
+        if client is None or client in self._notebooks:
+            return
+        record = shared(json.loads(row.record_json))
+        content = {"notebook": row.notebook_id, "records": [record], "bundles": []}
+        self._send("welcome", client=client, can=CAN, **content)
 
     def _rate(self, client: str, message: Rate) -> None:
         """Save a rating; every view of the run receives its new record."""

@@ -98,6 +98,16 @@ class Sessions(SessionState):
         with self._lock:
             return any(each.source is IdentitySource.FRONT_END for each in self._known.values())
 
+    def session_of(self, notebook_id: str) -> str | None:
+        """Return the one session whose notebook has an id and a file; None if there are several."""
+        with self._lock:
+            found = [
+                session
+                for session, each in self._known.items()
+                if each.notebook.id == notebook_id and each.notebook.path is not None
+            ]
+        return found[0] if len(found) == 1 else None
+
     def latest(self, notebook: Notebook) -> Notebook:
         """Return a notebook's current identity: it may have been renamed since."""
         with self._lock:
@@ -267,6 +277,23 @@ def set_notebook(session: str, open_notebook: Notebook) -> Notebook:
         The same notebook, with its earlier ids in this session.
     """
     return _sessions().report(session, open_notebook)
+
+
+def session_of(notebook_id: str) -> str | None:
+    """Return the session of the only front end that runs cells of a notebook.
+
+    Parameters
+    ----------
+    notebook_id
+        The notebook, which has a file.
+
+    Returns
+    -------
+    str or None
+        None if there is none, or several: without a hello, those of other notebooks on this kernel
+        are taken for the one that the kernel was started for.
+    """
+    return _sessions().session_of(notebook_id)
 
 
 def has_frontend() -> bool:

@@ -372,11 +372,9 @@ def _part(source: Run | str | os.PathLike[str]) -> SourceClip:
     clip, row = run.clip, engine.row(run.run_id)
     if clip is None:
         raise ClipError(
-            f"The clip of run {run.run_id} is not here ({row.state.words.lower()}, "
-            f"folder {row.folder.name}).",
+            f"The clip of run {run.run_id} is not here ({row.state.words.lower()}).",
             money=_STAYS,
-            todo=f"Use '%hailuo wait {run.run_id}' to wait for it or 'jupyter hailuo relink "
-            "FOLDER' if it was moved; otherwise rerun its cell.",
+            todo="Wait for it, rerun its cell, or use 'jupyter hailuo relink FOLDER'.",
         )
     return SourceClip(clip, run.run_id, row.record.name)
 
@@ -402,8 +400,7 @@ def _check_target(target: Path, *, replace: bool) -> None:
     # A file of that name may be anything, such as the settings of another project.
     if target.with_suffix(".json").exists() and schema != SCHEMA:
         raise ClipError(
-            f"{target.with_suffix('.json').name} is in the place of the scene's record, and is not the "
-            "record of a scene.",
+            f"{target.with_suffix('.json').name} exists and is not a scene's record.",
             money=_STAYS,
             todo=_ANOTHER,
         )
@@ -415,7 +412,7 @@ def _check_target(target: Path, *, replace: bool) -> None:
         raise ClipError(
             f"{target.name} already exists and was not made by 'join'.",
             money=_STAYS,
-            todo=f"--replace (replace=True in Python) overwrites it. Or: {_ANOTHER}",
+            todo="Use another file after -o, or --replace (in Python, replace=True).",
         )
 
 

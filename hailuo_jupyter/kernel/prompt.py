@@ -14,7 +14,7 @@ from typing import Any
 from hailuo_jupyter.errors import NOTHING_SENT, PromptError
 from hailuo_jupyter.formatting import shorten
 
-_DOUBLE = "For a literal brace, write it twice: {{ and }}."
+_DOUBLE = "Double a literal brace: {{ or }}."
 
 #: Part of Python's default text for functions and for objects that define none.
 _ADDRESS = re.compile(r"<.+ at 0x[0-9a-fA-F]+>")
@@ -103,7 +103,7 @@ def _cannot_fill(
         return PromptError(
             f"{{{name}}} is not a variable.",
             money=NOTHING_SENT,
-            todo=f"Replace it, braces included, with your text. {_DOUBLE}",
+            todo=f"Replace it and its braces with your text. {_DOUBLE}",
         )
     near = get_close_matches(first, list(_variables(namespace)), n=1)
     if meant and _has_value(meant, namespace):

@@ -268,12 +268,9 @@ class Dialect(ABC):
         if "storage" in self.addresses or "storage" not in base:
             return
         raise SettingsError(
-            f"{base['api'].variable} is not {self.provider.title}'s own address, and "
-            f"{base['storage'].variable} is not set for frames: your key would be sent to "
-            f"{base['storage'].url}.",
+            f"Without {base['storage'].variable}, your key would go to {base['storage'].url}.",
             money=NOTHING_SENT,
-            todo=f"Also set {base['storage'].variable} to the address that should receive frames "
-            "and key, or pass the image as a URL.",
+            todo=f"Set it as you set {base['api'].variable}, or pass the image as a URL.",
         )
 
     def uploaded(self, reply: Reply) -> str:

@@ -175,8 +175,8 @@ def stopped_owner_error(row: Row, last: Beat) -> OwnerStopped:
     end = f"taskkill /F /PID {pid}" if os.name == "nt" else f"kill -9 {pid}"
     sent = row.state is State.SUBMITTING
     return OwnerStopped(
-        f"Process {pid}{'' if on_this_machine else ' on another machine'} is working on run {row.run_id} "
-        f"({row.state.words.lower()}) but is suspended.",
+        f"Process {pid}{'' if on_this_machine else ' on another machine'} has run {row.run_id} "
+        "but is suspended.",
         money="You may have been charged." if sent else "Nothing was sent.",
         todo=f"Resume that process or end it ({end}), then rerun the cell.",
     )

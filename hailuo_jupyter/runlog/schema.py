@@ -86,18 +86,15 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
     applied = {str(name) for (name,) in found}
     if newer := sorted(applied - {*BASE, *(name for name, _ in MIGRATIONS)}):
         raise RunLogError(
-            "This run log was written by a newer version of hailuo-jupyter (it has "
-            f"{', '.join(newer)}).",
+            f"A newer version wrote this run log (it has {', '.join(newer)}).",
             money="It was not changed, and nothing was sent; the clips are in their folders.",
             todo="Update hailuo-jupyter, or set HAILUO_RUN_LOG to another file.",
         )
     if applied and (lacking := [name for name in BASE if name not in applied]):
         raise RunLogError(
-            "This run log was written by a development version before 0.1.0 (it lacks "
-            f"{lacking[0]}).",
-            money="It was not changed, and nothing was sent; clips and records are in their folders.",
-            todo="Move it away, then run 'jupyter hailuo import FOLDER' for each folder with "
-            "clips.",
+            f"A version before 0.1.0 wrote this run log (it lacks {lacking[0]}).",
+            money="It was not changed, and nothing was sent; the clips are in their folders.",
+            todo="Move it away, then run 'jupyter hailuo import FOLDER' for each folder.",
         )
     return applied
 

@@ -93,6 +93,24 @@ def test_an_exported_page_plays_anywhere(
     assert not [url for url in asked if url.startswith("file:") or "mp4" in url]
 
 
+@pytest.mark.parametrize("width", [600, 800, 1400])
+def test_an_exported_page_has_room_for_the_facts(
+    bought: Bought, browser: Browser, tmp_path: Path, width: int
+) -> None:
+    text, _ = HailuoHTMLExporter().from_filename(str(bought.path))
+    file = tmp_path / "mailed.html"
+    file.write_text(text, encoding="utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 700})
+    page.route("http*://**", lambda route: route.abort())
+    page.goto(file.as_uri(), wait_until="domcontentloaded")
+    clip, facts = (page.locator(name).bounding_box() for name in (".hailuo-media", ".hailuo-side"))
+    assert clip
+    assert facts
+    assert facts["width"] >= 240
+    assert (facts["y"] >= clip["y"] + clip["height"]) == (width < 1400), "below the clip"
+    page.close()
+
+
 @pytest.mark.parametrize("limit", [2.0, 0.001], ids=["whole", "preview"])
 def test_a_mailed_notebook_plays_untrusted(
     bought: Bought, server: Server, open_lab: Callable[..., Lab], limit: float, name: str

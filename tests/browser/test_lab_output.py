@@ -76,11 +76,16 @@ def test_opened_again_untrusted_and_without_a_kernel(
     nbformat.write(saved, server.root / f"{name}-untrusted.ipynb")
     lab = open_lab(server.write(f"{name}-empty.ipynb", ["1"]), several=True)
     path = f"{name}-untrusted.ipynb"
+    fetched: list[str] = []
+    lab.page.on("request", lambda request: fetched.append(request.url))
     lab.command("docmanager:open", path=path)
     lab.page.locator(".jp-Dialog").get_by_role("button", name="No Kernel").click()
     lab.ready(path, kernel=False)
     lab.path = path
     assert not lab.js("return model.cells.get(1).trusted;")
+    expect(lab.output(1).locator("video")).to_be_visible()
+    asked = [url for url in fetched if ".mp4" in url or "/api/contents/hailuo" in url]
+    assert asked == [], "nothing is asked for on its behalf"
     assert lab.js("return panel.sessionContext.session;") is None
     lab.plays(1)
     assert not lab.js("return window.broken;")

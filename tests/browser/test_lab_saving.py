@@ -82,6 +82,25 @@ def test_of_two_browsers_the_one_that_submitted_saves(
     assert len(saved(server, path)) == 1
 
 
+def test_a_submit_is_saved_while_the_next_cell_waits_for_the_clip(
+    open_lab: OpenLab, server: Server, let_go: Callable[[], object], name: str
+) -> None:
+    named = cell(name).replace("%%hailuo", "%%hailuo --name heron")
+    path = server.write(f"{name}.ipynb", [named, "heron.wait();"])
+    lab = open_lab(path)
+    lab.js("app.commands.execute('notebook:run-all-cells');")
+    lab.until(lambda: len(saved(server, path)) == 1, "the file has the record")
+    assert lab.js("return panel.sessionContext.session.kernel.status;") == "busy"
+    first = saved(server, path)
+    let_go()
+    assert lab.until_state("completed", 0)["run_id"] in first
+    lab.idle()
+    (run,) = lab.save().metadata.hailuo.runs.values()
+    assert run.state == "completed"
+    # What the page then hears in answer to its hello belongs to the same notebook.
+    assert lab.js("return model.getMetadata('hailuo').id;") == run.origin.notebook_id
+
+
 def test_a_file_that_has_changed_on_disk_is_left_alone(
     open_lab: OpenLab, server: Server, name: str
 ) -> None:

@@ -136,7 +136,7 @@ def test_a_pruned_clip_is_not_bought_again_without_a_word(lab: EngineFixture) ->
     prune(plan_prune(PruneFilter(), engine.logs(), forget=False).candidates, forget=False)
     order = lab.order()
     forgetful = no_longer_kept(order)
-    with pytest.raises(NotBought, match="'jupyter hailuo prune' deleted its clip on 20") as caught:
+    with pytest.raises(NotBought, match="had its clip pruned on 20") as caught:
         engine.submit(forgetful)
     assert run.run_id in caught.value.what
     assert "--new" in caught.value.todo

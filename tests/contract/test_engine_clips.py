@@ -211,7 +211,7 @@ def test_a_deleted_clip_that_the_provider_has_deleted_too_is_not_bought_again(
     assert run.clip is not None
     run.clip.unlink()
     order = lab.order()
-    with pytest.raises(NotBought, match="no longer in its folder") as caught:
+    with pytest.raises(NotBought, match="is no longer in") as caught:
         engine.submit(no_longer_kept(order))
     assert "--new" in caught.value.todo
     assert lab.submits() == 1

@@ -391,7 +391,7 @@ def is_refused(engine: Engine, order: Submission, row: Row) -> None:
 
 
 def says_who_has_it(run: Run) -> None:
-    with pytest.raises(OwnerStopped, match=f"is working on run {run.run_id}") as told:
+    with pytest.raises(OwnerStopped, match=f"has run {run.run_id} but is suspended") as told:
         run.wait(60)
     assert "end it" in told.value.todo
 

@@ -62,7 +62,7 @@ def test_nothing_known_is_bought() -> None:
     [
         (known(State.COMPLETED), "no longer in its folder"),
         (known(State.EXPIRED, problem="It was gone."), "It was gone."),
-        (known(State.EXPIRED, provider_keeps=True), "expired before"),
+        (known(State.EXPIRED, provider_keeps=True), "clip expired"),
         (known(State.UNCONFIRMED, problem="The line broke."), "The line broke."),
         # A process died while it was sending, and nobody has set the run aside yet.
         (known(State.SUBMITTING), "response was lost"),
@@ -76,6 +76,23 @@ def test_what_may_be_paid_for_stands_in_the_way_with_words(run: EarlierRun, word
     assert words in caught.value.what
     assert "nothing was sent" in caught.value.money.lower()
     assert "--new" in caught.value.todo
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        known(State.COMPLETED, folder="hailuo"),
+        known(State.COMPLETED, folder="hailuo", damaged="is empty"),
+        known(State.COMPLETED, folder="hailuo", deleted="2026-11-21"),
+        known(State.EXPIRED),
+        known(State.UNCONFIRMED),
+    ],
+    ids=["gone", "damaged", "pruned", "expired", "unconfirmed"],
+)
+def test_below_a_cell_a_refusal_takes_three_lines(run: EarlierRun) -> None:
+    with pytest.raises(NotBought) as caught:
+        decide([run])
+    assert len(caught.value._render_traceback_()) == 3
 
 
 @pytest.mark.parametrize("state", list(State))

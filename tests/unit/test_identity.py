@@ -170,6 +170,22 @@ def test_sessions_of_one_kernel_have_their_own_notebooks(
     assert (found.path, found.aliases) == (two, ())
 
 
+def test_a_session_that_reported_nothing_is_found_if_no_other_may_have_the_notebook(
+    start: Callable[..., Sessions], tmp_path: Path
+) -> None:
+    one = write(tmp_path / "one.ipynb")
+    sessions = start(server=one)
+    made = sessions.notebook(request(session="first"), {})
+    assert sessions.session_of(made.id) == "first"
+    assert sessions.session_of("another") is None
+    # The page of another notebook, which has not said so yet, or a second one of this notebook.
+    sessions.notebook(request(session="second"), {})
+    assert sessions.session_of(made.id) is None
+    # A folder's id is that of every new notebook in it.
+    sessions = start()
+    assert sessions.session_of(sessions.notebook(request(), {}).id) is None
+
+
 def test_working_directory_and_environment_are_read_once(
     start: Callable[..., Sessions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,8 +44,8 @@ def test_fields_are_filled_in_once(text: str, filled: str) -> None:
         ('{"json": 1}', "There is no variable"),
         ("A {} here", "field without a name"),
         ("A {0} here", "field without a name"),
-        ("A } here", "write it twice"),
-        ("A { here", "write it twice"),
+        ("A } here", "Double a literal brace"),
+        ("A { here", "Double a literal brace"),
         ("{shot.iso}", "has no attribute 'iso'"),
         ("{style[oil]}", "oil"),
         ("{shot.angles[9]}", "cannot be filled in"),
@@ -137,7 +137,7 @@ def test_what_f_strings_can_and_this_cannot_is_said_so_that_it_works(
 def test_the_placeholder_of_a_new_cell_is_to_be_replaced() -> None:
     with pytest.raises(PromptError, match="is not a variable") as raised:
         fill("{describe the clip in a sentence or two}", {"clip": 1})
-    assert str(raised.value.todo).startswith("Replace it, braces included, with your text.")
+    assert str(raised.value.todo).startswith("Replace it and its braces with your text.")
 
 
 def test_an_option_value_gets_the_same_advice() -> None:
@@ -150,7 +150,7 @@ def test_an_option_value_gets_the_same_advice() -> None:
 def test_braces_that_are_no_expression_are_to_be_doubled(text: str) -> None:
     with pytest.raises(PromptError) as caught:
         fill(text, HABITS)
-    assert str(caught.value.todo).endswith("For a literal brace, write it twice: {{ and }}.")
+    assert str(caught.value.todo).endswith("Double a literal brace: {{ or }}.")
 
 
 def test_the_attribute_that_was_meant_is_named() -> None:

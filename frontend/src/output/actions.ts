@@ -16,6 +16,7 @@ import type { IMenuItem } from './buttons';
 import { createButton, createMenuButton, runOnce, showDone } from './buttons';
 import { isHailuoCell } from './cellState';
 import { cellOf } from './cellWatch';
+import type { FileLookup } from './fileLookup';
 import { hasClip } from './missingClip';
 
 /** The buttons that the palette's commands press. */
@@ -31,6 +32,7 @@ const FAILED = new Set(['failed', 'rejected', 'expired']);
 /** The surroundings of an output, on which its buttons act. */
 export interface IActionContext extends IActContext, INewTakeContext {
   readonly commands: CommandRegistry;
+  readonly files: FileLookup;
 }
 
 /** The run whose buttons are made. */

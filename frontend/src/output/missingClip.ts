@@ -14,16 +14,20 @@ export function hasClip(record: RunRecord): boolean {
 /**
  * Say so where a player finds no file.
  *
+ * A player loads nothing before it is played, so it learns of that only then.
+ *
  * @param video - The player.
  * @param link - The link to the clip, relative to the notebook; null if there is none.
  * @param found - Called with the note when the file is missing.
+ * @param isThere - Looks for the file at once; null to wait for the player.
  */
 export function noteIfMissing(
   video: HTMLVideoElement,
   link: string | null,
-  found: (note: HTMLElement) => void
+  found: (note: HTMLElement) => void,
+  isThere: (() => Promise<boolean>) | null
 ): void {
-  video.addEventListener('error', () => {
+  const say = (): void => {
     const side = video
       .closest('.hailuo-columns')
       ?.querySelector('.hailuo-side');
@@ -42,7 +46,16 @@ export function noteIfMissing(
       side.append(note);
     }
     found(note);
-  });
+  };
+  video.addEventListener('error', say);
+  // A clip that the output itself holds needs no file.
+  if (link !== null && isThere && !video.src.startsWith('data:')) {
+    void isThere().then(there => {
+      if (!there) {
+        say();
+      }
+    });
+  }
 }
 
 /**

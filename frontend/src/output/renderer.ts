@@ -50,7 +50,7 @@ export function addRenderer(
   panel: NotebookPanel,
   commands: CommandRegistry,
   ratings: RatingSender,
-  asks: Pick<IActionContext, 'quotes' | 'actions' | 'loader'>,
+  asks: Pick<IActionContext, 'quotes' | 'actions' | 'loader' | 'files'>,
   posters: Posters
 ): void {
   const models = new KernelModels(panel.sessionContext);

@@ -219,11 +219,13 @@ export class StaticView implements IDisposable {
         }
       }
       for (const video of hasClip(record) ? findVideos(part, record) : []) {
-        noteIfMissing(video, clip, note => {
+        const offer = (note: HTMLElement): void => {
           if (trusted) {
             offerCopy(note, copy);
           }
-        });
+        };
+        const isThere = (): Promise<boolean> => this._isThere(clip);
+        noteIfMissing(video, clip, offer, trusted ? isThere : null);
       }
       if (alone && record.state === 'completed') {
         bar.before(editedNote());
@@ -289,6 +291,14 @@ export class StaticView implements IDisposable {
         video.preload = 'metadata'; // for its first frame: a take's picture is not in the notebook
       }
     }
+  }
+
+  /** Check whether a clip's file is there; true if that can't be told. */
+  private async _isThere(clip: string | null): Promise<boolean> {
+    const { files, panel } = this._context;
+    const { resolver } = panel.content.rendermime;
+    const path = clip !== null && (await resolver?.resolveUrl(clip));
+    return !path || files.exists(decodeURIComponent(path));
   }
 
   /** Return a run's stars; none if there is no clip to rate. */

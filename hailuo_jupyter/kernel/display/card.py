@@ -124,7 +124,7 @@ def _alike() -> dict[str, Widget]:
         widgets.clear()
         widgets.update(
             layout=Layout(margin="0", width="auto"),
-            side=Layout(margin="0", flex="1 1 124px", min_width="0"),
+            side=Layout(margin="0", flex="1 1 240px", min_width="0"),
             style=HTMLStyle(),
         )
     return widgets
