@@ -8,7 +8,7 @@ metadata along with each request, so nothing stored in a file is accepted as con
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hailuo_jupyter.errors import NOTHING_SENT, NotConfirmed
@@ -36,32 +36,51 @@ class Quote:
     fingerprint
         Fingerprint of the request.
     count
-        How many clips.
+        How many clips are bought; 0 if the notebook has them all.
     low, high
         Price of one clip in USD, or None if unknown.
+    new
+        Whether they are bought even if the notebook has such clips.
     """
 
     fingerprint: str
     count: int
     low: float | None
     high: float | None
+    new: bool
 
     @classmethod
     def of(cls, submission: Submission) -> Quote:
-        """Return the quote of a submission."""
-        price = submission.price
-        return cls(submission.request.fingerprint, submission.count, price.low, price.high)
+        """Return the quote of a submission.
 
-    def check(self, submission: Submission) -> None:
-        """Check that a submission matches the quote.
+        Raises
+        ------
+        NotBought
+            If an earlier run blocks the purchase.
+        RunLogError, DiskError
+            If the log cannot be used.
+        """
+        from hailuo_jupyter.engine import process
+
+        count, price = submission.count, submission.price
+        if not submission.new:
+            count = process.get_engine().find_reusable(submission).missing
+        fingerprint = submission.request.fingerprint
+        return cls(fingerprint, count, price.low, price.high, submission.new)
+
+    def agreed(self, submission: Submission) -> Submission:
+        """Return a cell's submission as the person has agreed to it.
 
         Raises
         ------
         NotConfirmed
-            If it is not: a variable, a frame or a price has changed meanwhile.
+            If it does not match the quote: a variable, a frame, a price or the notebook's clips have
+            changed meanwhile.
         """
+        submission = replace(submission, new=self.new)
         if Quote.of(submission) != self:
             raise self.other()
+        return submission
 
     @staticmethod
     def other() -> NotConfirmed:

@@ -315,8 +315,9 @@ class Submitted:
 
     @property
     def reused(self) -> frozenset[str]:
-        """Ids of the runs that are reused instead of bought."""
-        return frozenset(each.run.run_id for each in self.submitted if each.action is Action.SHOW)
+        """Ids of the runs whose clip was made before, so that nothing is bought."""
+        made = {Action.SHOW, Action.FETCH}
+        return frozenset(each.run.run_id for each in self.submitted if each.action in made)
 
     @property
     def unconfirmed(self) -> bool:

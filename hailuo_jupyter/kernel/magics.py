@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
@@ -118,8 +117,7 @@ def run_cell(line: str, cell: str, ip: Any) -> None:
         generate.dry_run(submission, remark)
         return
     if agreed is not None:
-        submission = replace(submission, new=True)
-        agreed.check(submission)
+        submission = agreed.agreed(submission)
     generate.submit(submission, began, remark).show(
         ip, wait=parsed.flag("wait"), embed=parsed.flag("embed") or settings.embed
     )

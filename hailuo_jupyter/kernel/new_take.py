@@ -33,7 +33,8 @@ def quote(source: str, record: Record | None, ip: Any) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``problem``, and if that is empty ``token``, ``count``, ``price``, ``was`` and ``changes``.
+        ``problem``, and if that is empty ``token``, ``count``, ``price``, ``was``, ``changes`` and
+        ``existing``.
     """
     try:
         return _quoted(source, record, ip)
@@ -51,22 +52,49 @@ def _refused(why: str) -> dict[str, Any]:
 
 def _quoted(source: str, record: Record | None, ip: Any) -> dict[str, Any]:
     from hailuo_jupyter import formatting
-    from hailuo_jupyter.kernel import rerun
     from hailuo_jupyter.kernel.consent import Quote, offer
 
     submission = _submission(source, ip)
-    changes: str | None = None
-    if record is not None:
-        same = record.fingerprint == submission.request.fingerprint
-        changes = "" if same else rerun.changes(submission.request, record) or "another request"
+    changes = None if record is None else _changes(submission, record)
+    # Another take was asked for only of the request that is shown. Any other one is bought as by
+    # running the cell, since the notebook may have its clip: of another take, or from another cell.
+    anew = changes == ""
+    submission = replace(submission, new=anew or submission.new)
+    agreed = Quote.of(submission)
     return {
         "problem": "",
-        "token": offer(Quote.of(submission)),
-        "count": submission.count,
-        "price": _times(submission.price, submission.count).text,
+        "token": offer(agreed),
+        "count": agreed.count,
+        "price": _times(submission.price, agreed.count).text,
         "was": "" if record is None else formatting.escape_control(record.cost.text()),
         "changes": None if changes is None else formatting.escape_control(changes),
+        "existing": "" if submission.new else _existing(submission),
     }
+
+
+def _changes(submission: Submission, record: Record) -> str:
+    """Return how a cell's submission differs from the one run that it shows; empty if it does not."""
+    from hailuo_jupyter.kernel import rerun
+
+    if record.fingerprint != submission.request.fingerprint:
+        return rerun.changes(submission.request, record) or "another request"
+    return "" if submission.count == 1 else f"{submission.count} clips"
+
+
+def _existing(submission: Submission) -> str:
+    """Return which runs running the cell shows instead of buying; empty if it shows none."""
+    from hailuo_jupyter.engine import process
+    from hailuo_jupyter.engine.decide import Action
+    from hailuo_jupyter.engine.submission import decision
+
+    words = {
+        Action.SHOW: "has made this clip already",
+        Action.ATTACH: "is making this clip already",
+        Action.FETCH: "has made this clip already; it is downloaded again",
+    }
+    earlier = process.get_engine().find_reusable(submission).earlier
+    kept = decision(earlier.values(), submission).kept
+    return " ".join(f"Run {run_id} {words[action]}." for action, run_id in kept)
 
 
 def _times(price: Price, count: int) -> Price:
@@ -106,12 +134,12 @@ def _submission(source: str, ip: Any) -> Submission:
         prompt = fill(prompt_of(cell), ip.user_ns)
         options = options_from(parsed, CELL_OPTIONS, ip.user_ns)
         submission, _ = generate.submission_from(prompt, options, settings=Hailuo.instance())
-        return replace(submission, new=True)
+        return submission
     words = split(line) if magic == "%hailuo" else []
     if words[:1] == ["rerun"] and not below.strip():
         parsed = parse_line(words[1:], annotate.RERUN_OPTIONS)
         _check_buys(parsed)
-        return annotate.planned(parsed, ip, new=True).submission
+        return annotate.planned(parsed, ip).submission
     raise OptionError("This is no longer a %%hailuo cell.", money=NOTHING_SENT)
 
 

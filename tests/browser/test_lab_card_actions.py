@@ -73,6 +73,27 @@ def test_an_earlier_take_is_gone_once_its_clip_is_deleted(done: Lab, server: Ser
     assert [path.stem for path in (server.root / "hailuo").glob("*.mp4")].count(first) == 0
 
 
+def test_a_changed_cell_shows_the_take_that_it_has(done: Lab, simulator: Simulator) -> None:
+    first = done.record(1)["run_id"]
+    other = "%%hailuo --provider demo\nA stork lands, as {name} has it."
+    done.js("model.cells.get(1).sharedModel.setSource(arg);", other.format(name=first))
+    done.run(1)
+    second = done.until_state("completed", 1)["run_id"]
+    output, dialog = done.output(1), done.page.get_by_role("dialog")
+    output.get_by_role("button", name="Earlier take").click()
+    link = output.locator(".hailuo-files a").first
+    expect(link).to_contain_text(first)
+    # The cell asks for the later take, and the earlier one is on display.
+    output.get_by_role("button", name="Run changed cell…").click()
+    expect(dialog).to_contain_text(f"Run {second} has made this clip already.")
+    expect(dialog).to_contain_text("Running the cell generates nothing: no charge.")
+    dialog.get_by_role("button", name="Run (no charge)").click()
+    expect(link).to_contain_text(second)
+    expect(output.get_by_role("group", name="Takes")).to_contain_text("Take 2 of 2")
+    expect(output).to_contain_text("no charge")
+    assert sum(first in job.prompt for job in simulator.ledger.jobs) == 1
+
+
 def test_a_card_of_a_stranger_offers_no_deletion(done: Lab, server: Server, name: str) -> None:
     done.save()
     (server.root / f"{name}-copy.ipynb").write_text(

@@ -148,3 +148,51 @@ def test_a_rerun_is_taken_anew(page: FrontEnd, folder: Path, simulator: Simulato
     token = quote(page, second, rerun)["token"]
     assert shown(page.run(rerun, metadata={"hailuo_new": token})) not in {first, second}
     assert bought(simulator, folder) == 3
+
+
+def test_a_changed_cell_does_not_buy_what_the_notebook_has(
+    page: FrontEnd, folder: Path, simulator: Simulator
+) -> None:
+    first = shown(page.run(DEMO))
+    page.run("what = 'stork'")
+    second = shown(page.run(DEMO))
+    page.run(f"%hailuo wait {second}")
+    # The page shows the first take again, and the cell asks for the second.
+    found = quote(page, first, DEMO)
+    assert (found["problem"], found["count"], found["changes"]) == ("", 0, "another prompt")
+    assert found["existing"] == f"Run {second} has made this clip already."
+    assert shown(page.run(DEMO, metadata={"hailuo_new": found["token"]})) == second
+    assert bought(simulator, folder) == 2
+    # Nor is it bought if it is no longer there when the cell runs.
+    token = quote(page, first, DEMO)["token"]
+    page.run("what = 'crane'")
+    cell = page.run(DEMO, metadata={"hailuo_new": token})
+    assert cell.error is not None
+    assert "Nothing was sent" in cell.error["evalue"]
+    assert bought(simulator, folder) == 2
+    # Only what is missing is bought.
+    page.run("what = 'stork'")
+    two = DEMO.replace("demo", "demo --count 2")
+    for run in (first, second):
+        some = quote(page, run, two)
+        assert (some["count"], some["price"]) == (1, "free (demo)")
+        assert second in some["existing"]
+    assert some["changes"] == "2 clips"
+    page.run(two, metadata={"hailuo_new": some["token"]})
+    assert bought(simulator, folder) == 3
+    # A cell that says so itself buys, and so does a new take of the clip shown.
+    anew = quote(page, first, DEMO.replace("demo", "demo --new"))
+    assert (anew["count"], anew["existing"]) == (1, "")
+    assert quote(page, second, DEMO)["count"] == 1
+
+
+def test_a_changed_cell_joins_a_run_that_is_going_on(
+    page: FrontEnd, folder: Path, simulator: Simulator
+) -> None:
+    first = shown(page.run(DEMO))
+    page.run("what = 'stork'\n%config Hailuo.demo_speed = 0.001")
+    second = shown(page.run(DEMO))
+    found = quote(page, first, DEMO)
+    assert (found["count"], found["existing"]) == (0, f"Run {second} is making this clip already.")
+    assert shown(page.run(DEMO, metadata={"hailuo_new": found["token"]})) == second
+    assert bought(simulator, folder) == 2

@@ -66,8 +66,10 @@ def test_a_clip_is_deleted_once_it_is_confirmed(page: FrontEnd) -> None:
     assert news["records"][0]["clip"]["deleted"]
     assert page.sync.index(news) < len(page.sync) - 1
     assert "has no clip" in act(page, "delete", run_id, confirmed=True)["problem"]
-    # Running the cell again does not buy another clip.
-    assert run(page) == run_id
+    # Running the cell again does not buy another clip, and says so.
+    again = page.run(RUN)
+    assert run_id in str(again.outputs)
+    assert "Existing clip from" in str(again.outputs)
 
 
 def test_a_clip_is_copied_next_to_a_notebook_that_lacks_it(page: FrontEnd) -> None:

@@ -21,7 +21,7 @@ export function confirmationText(
   quote: PriceAnswer,
   hasClip = true
 ): IConfirmation {
-  const { count, price, was, changes } = quote;
+  const { count, price, was, changes, existing } = quote;
   const clips = count === 1 ? 'a clip' : `${count} clips`;
   const takes = count === 1 ? 'another take' : `${count} more takes`;
   const each =
@@ -44,19 +44,29 @@ export function confirmationText(
       label
     };
   }
-  if (changes === null) {
+  const title = changes === null ? 'Run the cell?' : 'Run the changed cell?';
+  const since = hasClip ? 'current clip' : 'failed run';
+  const body = [
+    ...(changes === null
+      ? []
+      : [`The request has changed since the ${since}: ${changes}.`]),
+    ...(existing === '' ? [] : [existing])
+  ];
+  if (count === 0) {
     return {
-      title: 'Run the cell?',
-      body: [`This generates ${clips}. ${total}`, ...kept],
-      label
+      title,
+      body: [...body, 'Running the cell generates nothing: no charge.'],
+      label: 'Run (no charge)'
     };
   }
   return {
-    title: 'Run the changed cell?',
+    title,
     body: [
-      `The request has changed since the ${hasClip ? 'current clip' : 'failed run'}: ${changes}.`,
+      ...body,
       `This generates ${clips}. ${total}`,
-      ...kept.map(each => sentence(`${each} Its price: ${was}`))
+      ...(changes === null
+        ? kept
+        : kept.map(each => sentence(`${each} Its price: ${was}`)))
     ],
     label
   };

@@ -11,7 +11,7 @@ export interface IPriceQuestion {
 
 const NO_ANSWER: PriceAnswer = {
   ...{ op: 'price', client: '', ask: 0, problem: '', token: '', count: 0 },
-  ...{ price: '', was: '', changes: null }
+  ...{ price: '', was: '', changes: null, existing: '' }
 };
 
 /** One notebook's open price questions. */

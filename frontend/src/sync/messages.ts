@@ -269,7 +269,7 @@ export interface Price {
    */
   token: string;
   /**
-   * How many clips it would buy.
+   * How many clips it would buy; 0 if the notebook has them all.
    */
   count: number;
   /**
@@ -284,6 +284,10 @@ export interface Price {
    * How the cell's request differs from that of the run shown: empty if it does not, null if the run is not known.
    */
   changes?: string | null;
+  /**
+   * Which earlier runs of the request it would show instead of buying, as text; empty if none.
+   */
+  existing?: string;
 }
 /**
  * The answer to an `Act` or an `ActOnSweep`.

@@ -205,7 +205,8 @@ function readPrice(message: JsonObject): PriceAnswer | null {
     problem: text(message.problem),
     price: text(message.price),
     was: text(message.was),
-    changes: typeof changes === 'string' ? text(changes) : null
+    changes: typeof changes === 'string' ? text(changes) : null,
+    existing: text(message.existing)
   };
 }
 

@@ -9,6 +9,7 @@ function quote(more: Partial<PriceAnswer>): PriceAnswer {
     price: '$0.39–0.63 est.',
     was: '$0.27–0.39 est.',
     changes: '',
+    existing: '',
     ...more
   };
 }

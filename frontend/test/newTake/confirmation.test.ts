@@ -8,7 +8,7 @@ function quote(more: Partial<PriceAnswer>): PriceAnswer {
     ...{ op: 'price', client: 'c', ask: 1, problem: '', token: 't', count: 1 },
     price: '$0.39–0.63 est.',
     was: '$0.27–0.39 est.',
-    changes: '',
+    ...{ changes: '', existing: '' },
     ...more
   };
 }
@@ -50,5 +50,27 @@ test('where there is no clip yet, none is said to be kept', () => {
   assert.deepEqual(confirmationText(changed, false).body, [
     'The request has changed since the failed run: mode pro.',
     'This generates a clip. Price: free (demo).'
+  ]);
+});
+
+test('what the notebook has already is shown without charge, and not bought', () => {
+  const existing = 'Run 20261121-080000-a2b3c4 has made this clip already.';
+  const none = quote({ count: 0, changes: 'another prompt', existing });
+  assert.deepEqual(confirmationText(none), {
+    title: 'Run the changed cell?',
+    body: [
+      'The request has changed since the current clip: another prompt.',
+      existing,
+      'Running the cell generates nothing: no charge.'
+    ],
+    label: 'Run (no charge)'
+  });
+  const unknown = confirmationText({ ...none, changes: null });
+  assert.equal(unknown.title, 'Run the cell?');
+  assert.ok(!/Generate|\$/.test(unknown.label + unknown.body.join()));
+  const one = confirmationText({ ...none, count: 1, changes: '2 clips' });
+  assert.deepEqual(one.body.slice(1, 3), [
+    existing,
+    'This generates a clip. Price: $0.39–0.63 est.'
   ]);
 });

@@ -29,6 +29,7 @@ function quote(more: Partial<PriceAnswer>): PriceAnswer {
     price: '$0.39–0.63 est.',
     was: '$0.27–0.39 est.',
     changes: '',
+    existing: '',
     ...more
   };
 }
@@ -48,7 +49,9 @@ test('the schema’s examples from the kernel are read whole', () => {
       if (message) {
         const { [TARGET]: protocol, version, ...content } = example;
         const filled =
-          name === 'Price' ? { price: '', was: '', changes: null } : {};
+          name === 'Price'
+            ? { price: '', was: '', changes: null, existing: '' }
+            : {};
         assert.deepEqual(message, { ...filled, ...content });
         names.push(name);
       }

@@ -100,20 +100,20 @@ def _rerun(read: OptionLine, ip: Any) -> None:
     from hailuo_jupyter.settings import Hailuo
 
     began, agreed = time.monotonic(), consent.agreed_quote(ip)
-    plan = planned(read, ip, new=agreed is not None)
+    plan = planned(read, ip)
     if read.flag("dry-run"):
         generate.dry_run(plan.submission, plan.remark)
         return
+    if agreed is not None:
+        plan = replace(plan, submission=agreed.agreed(plan.submission))
     if lines := rerun.preview(plan):
         echo(*lines)
-    if agreed is not None:
-        agreed.check(plan.submission)
     generate.submit(plan.submission, began, plan.remark).show(
         ip, wait=read.flag("wait"), embed=read.flag("embed") or Hailuo.instance().embed
     )
 
 
-def planned(read: OptionLine, ip: Any, *, new: bool = False) -> RerunPlan:
+def planned(read: OptionLine, ip: Any) -> RerunPlan:
     """Return the rerun for a command; nothing is sent.
 
     Parameters
@@ -122,8 +122,6 @@ def planned(read: OptionLine, ip: Any, *, new: bool = False) -> RerunPlan:
         What follows ``%hailuo rerun``.
     ip
         The shell.
-    new
-        Buy even if the notebook has made this rerun already.
 
     Raises
     ------
@@ -139,8 +137,7 @@ def planned(read: OptionLine, ip: Any, *, new: bool = False) -> RerunPlan:
         raise OptionError("--optimizer and --no-optimizer can't be combined.", money=NOTHING_SENT)
     # The record's own prompt is literal: its braces are not variables.
     text = None if prompt is None else fill(prompt_of(prompt), ip.user_ns)
-    plan = rerun.plan(run, text, options_from(read, RERUN_OPTIONS, ip.user_ns))
-    return replace(plan, submission=replace(plan.submission, new=True)) if new else plan
+    return rerun.plan(run, text, options_from(read, RERUN_OPTIONS, ip.user_ns))
 
 
 def _written(how: str) -> OptionError:
