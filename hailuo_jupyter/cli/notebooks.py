@@ -233,7 +233,9 @@ def embed(arguments: argparse.Namespace) -> int:
     held = [count(done.clips, "clip"), count(done.previews, "preview")]
     if done.pictures:
         held.append(f"{count(done.pictures, 'picture')} in place of a clip")
-    say(f"Wrote {done.path}: {', '.join(held)}.")
+    repeated = done.clips + done.previews + done.pictures > done.runs
+    of = f" ({count(done.runs, 'run')}; some are in several outputs)" if repeated else ""
+    say(f"Wrote {done.path}: {', '.join(held)}{of}.")
     complain(*done.remarks)
     return 1 if done.remarks else 0
 

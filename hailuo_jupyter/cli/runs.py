@@ -130,7 +130,7 @@ def _filters(adding: argparse.ArgumentParser) -> None:
     adding.add_argument("--tag", action="append", metavar="TAG", help="only runs with this tag")
     adding.add_argument("--text", help="text in prompt, name, note or tags")
     adding.add_argument("--since", metavar="AGE|DATE", help="newer than: 7d, 12h or a date")
-    adding.add_argument("--sweep", metavar="ID", help="only this sweep's runs")
+    adding.add_argument("--sweep", metavar="SWEEP", help="only this sweep's runs (id or name)")
     adding.add_argument("--rating", type=int, choices=range(6), help="minimum rating")
 
 

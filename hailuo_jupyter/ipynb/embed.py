@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from hailuo_jupyter import media
 from hailuo_jupyter.errors import ClipError
-from hailuo_jupyter.formatting import escape_control
+from hailuo_jupyter.formatting import count, escape_control
 from hailuo_jupyter.ipynb import records, trust
 from hailuo_jupyter.ipynb.document import read, text_of, write
 from hailuo_jupyter.ipynb.locate import RunLocator, row_of
@@ -67,6 +67,8 @@ class EmbedReport:
         The notebook that was written.
     clips, previews, pictures
         How many outputs' runs are in it as whole clips, as previews, and as pictures for want of room.
+    runs
+        How many runs these are; one may be in several outputs.
     remarks
         What could not be done, each in a sentence.
     """
@@ -75,6 +77,7 @@ class EmbedReport:
     clips: int
     previews: int
     pictures: int
+    runs: int
     remarks: tuple[str, ...]
 
 
@@ -146,15 +149,24 @@ def embed(
     with RunLocator(document.base, document.nb, folder, settings) as places:
         embedding = Embedding(places, document.base, Limits.of(settings, clip_mb, notebook_mb))
         embedding.put(document.nb, links, split=True)
+        remarks = list(embedding.remarks)
+        if not any(True for _ in records.outputs(document.nb)):
+            remarks += _without_outputs(places.bought_in(path, records.written_id(document.nb)))
     text = text_of(document.nb, path.name)
     if itself:
         document.save()
     else:
         write(out, text)
-    remarks = list(embedding.remarks)
     if trusted and not trust.sign(text):
         remarks.append(trust.NOT_SIGNED)
-    return EmbedReport(out, embedding.clips, embedding.previews, embedding.pictures, tuple(remarks))
+    return EmbedReport(
+        out,
+        embedding.clips,
+        embedding.previews,
+        embedding.pictures,
+        len(embedding.runs),
+        tuple(remarks),
+    )
 
 
 class Embedding:
@@ -177,6 +189,7 @@ class Embedding:
         self._previews: dict[Path, bytes | None] = {}
         self._remarks: dict[str, None] = {}
         self.clips = self.previews = self.pictures = 0
+        self.runs: set[str] = set()
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -298,6 +311,7 @@ class Embedding:
         clip = row.record.clip
         if clip is None or not self._is_real(row):
             return Inside()
+        self.runs.add(row.run_id)
         chosen = choose_delivery(
             EXPORTED_FILE,
             size=clip.bytes,
@@ -360,6 +374,17 @@ class Embedding:
 
     def _remark(self, text: str) -> None:
         self._remarks[escape_control(text)] = None
+
+
+def _without_outputs(bought: list[Record]) -> list[str]:
+    """Return what to do where a file shows no run, although its notebook has sent some."""
+    if not bought:
+        return []
+    text = (
+        f"No output of the notebook shows a run, although it sent {count(len(bought), 'run')}. Rerun its "
+        "cells and save it (existing clips are not bought again), or embed the version that has its outputs."
+    )
+    return [text]
 
 
 def _left(error: Exception) -> str:

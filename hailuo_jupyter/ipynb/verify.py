@@ -25,6 +25,8 @@ from hailuo_jupyter.runlog import Row
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import FINAL, State
 
+_SYNC = "use 'jupyter hailuo sync'."
+
 
 @dataclass(frozen=True)
 class Issue:
@@ -122,7 +124,7 @@ def verify(path: Path, folder: Path | None = None, settings: Hailuo | None = Non
         verdict.findings += [
             Issue(
                 "metadata",
-                "This notebook has sent it, but the file does not have it; run sync.",
+                f"This notebook has sent it, but the file does not have it; {_SYNC}",
                 each.run_id,
             )
             for each in places.bought_in(path, records.written_id(nb))
@@ -173,23 +175,23 @@ def _outputs(nb: dict[str, Any], found: dict[str, Record], verdict: VerifyReport
             text = f"Records in an output that do not match the schema: {wrong}."
             verdict.findings.append(Issue("schema", text))
         for run_id in output.missing:
-            text = "An output refers to its record, which the metadata does not have; run sync."
+            text = f"An output refers to its record, which the metadata does not have; {_SYNC}"
             verdict.findings.append(Issue("metadata", text, run_id))
         for record, revision in zip(output.records, output.revisions, strict=True):
             run_id, have = record.run_id, found.get(record.run_id)
             if have is None:
-                text = "An output shows it, but the notebook's metadata does not have it; run sync."
+                text = f"An output shows it, but the notebook's metadata does not have it; {_SYNC}"
                 verdict.findings.append(Issue("metadata", text, run_id))
                 found[run_id] = record
             elif have.revision < record.revision:
                 text = (
                     f"The metadata has revision {have.revision}, an output has revision "
-                    f"{record.revision}; run sync."
+                    f"{record.revision}; {_SYNC}"
                 )
                 verdict.findings.append(Issue("metadata", text, run_id))
                 found[run_id] = record
             elif have.revision > revision:
-                text = f"An output still shows revision {revision} of {have.revision}; run sync."
+                text = f"An output still shows revision {revision} of {have.revision}; {_SYNC}"
                 verdict.findings.append(Issue("output", text, run_id))
             elif have.to_json() != record.to_json():
                 text = "Output and metadata have the same revision, but different content."
@@ -203,7 +205,7 @@ def _cells(nb: dict[str, Any], found: dict[str, Record], verdict: VerifyReport) 
         shown, listed = records.shown_ids(cell), records.listed_runs(cell)
         if shown != listed:
             text = (
-                f"The metadata of code cell {number} does not list what its outputs show; run sync."
+                f"The metadata of code cell {number} does not list what its outputs show; {_SYNC}"
             )
             verdict.findings.append(Issue("metadata", text))
         source = joined(cell.get("source"))
@@ -291,7 +293,7 @@ def against_sidecar(record: Record, sidecar: Sidecar | None) -> list[Finding]:
     """Compare a notebook's record with the one next to the clip."""
     if sidecar is None:
         if record.state in FINAL and record.clip is not None and record.clip.deleted is None:
-            return [("sidecar", "There is no record next to its clip; run sync.", True)]
+            return [("sidecar", f"There is no record next to its clip; {_SYNC}", True)]
         return []
     if sidecar.record is None:
         return [("sidecar", f"{sidecar.path.name} {sidecar.wrong}", True)]
@@ -326,9 +328,7 @@ def _document(record: Record) -> dict[str, Any]:
 
 def _compared(kind: str, where: str, record: Record, other: Record) -> list[Finding]:
     if other.revision > record.revision:
-        text = (
-            f"The notebook has revision {record.revision}, {where} has {other.revision}; run sync."
-        )
+        text = f"The notebook has revision {record.revision}, {where} has {other.revision}; {_SYNC}"
         return [(kind, text, not _cost_alone(record, other))]
     if other.revision < record.revision:
         text = f"The notebook has revision {record.revision}, {where} has only {other.revision}."

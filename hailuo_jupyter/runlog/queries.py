@@ -337,16 +337,27 @@ class SweepQueries(LogReader):
         return found is None or found.stopped
 
     def fitting_sweeps(self, query: str) -> list[SweepRow]:
-        """Return the sweep of this id, or those whose id starts or ends with it, at most six."""
+        """Return the sweep of this id, else those of this name or with this start or end, at most six."""
         text = query.strip().lower()
         if exact := self.find_sweep(text):
             return [exact]
-        if len(text.removeprefix("sweep-")) < _SHORTEST_PREFIX:
-            return []
-        return self._sweeps(
-            "WHERE substr(sweep, 1, ?) = ? OR substr(sweep, -?) = ? ORDER BY created DESC LIMIT 6",
-            *(len(text), text) * 2,
-        )
+        where = "sweep IN (SELECT sweep FROM runs WHERE sweep IS NOT NULL AND name = ?)"
+        values: list[object] = [query.strip()]
+        if len(text.removeprefix("sweep-")) >= _SHORTEST_PREFIX:
+            where += " OR substr(sweep, 1, ?) = ? OR substr(sweep, -?) = ?"
+            values += (len(text), text) * 2
+        return self._sweeps(f"WHERE {where} ORDER BY created DESC LIMIT 6", *values)
+
+    def sweep_ids(self, query: str) -> list[str]:
+        """Return the ids of the sweeps that `fitting_sweeps` finds, or of one without a plan here."""
+        if found := self.fitting_sweeps(query):
+            return [each.sweep for each in found]
+        # The runs of a sweep may be imported: then only they name it.
+        with self._reading() as connection:
+            found_id = connection.execute(
+                "SELECT sweep FROM runs WHERE sweep = ? LIMIT 1", (query.strip(),)
+            )
+            return [sweep for (sweep,) in found_id]
 
     def latest_sweep(self, notebook_id: str | None, digest: str) -> SweepRow | None:
         """Return the newest sweep of a notebook (None: without a notebook) that has this plan, or None."""
@@ -382,13 +393,13 @@ def ambiguous_id_error(query: str, ids: Sequence[str]) -> RunNotFound:
     )
 
 
-def no_such_sweep_error(query: str, found: list[SweepRow]) -> RunNotFound:
+def no_such_sweep_error(query: str, ids: Sequence[str]) -> RunNotFound:
     """Return the error for a text that matches no sweep, or several."""
-    if found:
+    if ids:
         return RunNotFound(
-            f"Several sweeps match {query!a}: {', '.join(each.sweep for each in found)}.",
+            f"Several sweeps match {query!a}: {', '.join(ids)}.",
             money="Nothing was sent.",
-            todo="Use more of the id.",
+            todo="Use one of these ids.",
         )
     return RunNotFound(
         f"No sweep {query!a} is in the run log.",

@@ -138,6 +138,21 @@ def test_one_clip_in_two_outputs_and_two_in_one(made: Made, out: Path) -> None:
     assert videos(html(out, 2)) == [kite]
 
 
+def test_the_command_says_of_how_many_runs_the_clips_are(
+    made: Made, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made.book(made.data("boat", "kite"), made.data("kite"))
+    assert main(["embed", str(path), "-o", str(out)]) == 0
+    assert "3 clips, 0 previews (2 runs; some are in several outputs)." in capsys.readouterr().out
+
+
+def test_a_notebook_whose_outputs_are_gone_says_what_to_do(made: Made, out: Path) -> None:
+    done = embed(made.book(), out, settings=made.settings)
+    assert done.clips == 0
+    (remark,) = done.remarks
+    assert "it sent 2 runs. Rerun its cells" in remark
+
+
 def test_a_contact_sheet_and_a_comparison_stay_what_they_are(made: Made, out: Path) -> None:
     ids = [made.rows[name].run_id for name in SOURCES]
     sheet = Sheet(

@@ -168,7 +168,9 @@ def test_a_restart_leaves_the_rest_to_the_person(front: FrontEnd, sim: Simulator
     front.until(lambda: counted(sheet(resumed), "completed") == 4)  # what is bought is fetched
     assert submits(sim, "An owl,") == 4
     assert "1 not sent" in sheet(resumed)["text/plain"]
-    last = front.run(f"%hailuo resume {tail}", "cell-5")
+    last = front.run("%hailuo resume owls", "cell-5")  # by name, also in a new kernel
+    assert f"owls ({name[0]}): " in sheet(last)["text/plain"]
+    assert "<bdi>owls</bdi>" in sheet(last)["text/html"]
     front.until(lambda: counted(sheet(last), "completed") == 5)
     assert submits(sim, "An owl,") == 5
     wrong = front.run("%hailuo resume sweep-zzzzzzzz")

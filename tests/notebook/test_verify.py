@@ -129,7 +129,7 @@ def test_a_missing_a_broken_and_a_foreign_sidecar(
     assert "record of run 20200101" in verdict.findings[0].text
 
 
-@pytest.mark.parametrize(("step", "said"), [(1, "run sync"), (-1, "only")])
+@pytest.mark.parametrize(("step", "said"), [(1, "hailuo sync"), (-1, "only")])
 def test_a_sidecar_of_another_revision(
     copied: tuple[Path, str], elsewhere: Hailuo, step: int, said: str
 ) -> None:
@@ -166,7 +166,7 @@ def test_the_log_may_be_ahead(original: tuple[Path, Row]) -> None:
     try:
         verdict = verify(path)
         assert wrong(verdict.findings) == ["log"]
-        assert "run sync" in verdict.findings[0].text
+        assert "hailuo sync" in verdict.findings[0].text
         done = sync(path)
         assert (done.lifted, done.redrawn, done.sidecars) == (1, 1, 1)
         assert verify(path).ok

@@ -153,6 +153,11 @@ def test_a_mistyped_provider_is_named_with_the_closest_one(name: str) -> None:
         dispatch.run(f"key {name}", None)
 
 
+def test_a_wrong_providers_name_is_not_taken_for_a_key() -> None:
+    with pytest.raises(SettingsError, match=r"no provider nosuch.*Choose one of segmind"):
+        dispatch.run("key nosuch", None)
+
+
 def test_the_list_itself_imports_no_command() -> None:
     code = (
         "import sys, hailuo_jupyter.kernel.commands.registry as listing\n"

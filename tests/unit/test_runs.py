@@ -26,6 +26,7 @@ from hailuo_jupyter.kernel.display.bundle import templates
 from hailuo_jupyter.kernel.runs import Runs, export, filters, table_view
 from hailuo_jupyter.record import prepare
 from hailuo_jupyter.runlog import RunLog
+from hailuo_jupyter.runlog.queries import SweepRow
 from hailuo_jupyter.runlog.search import Search, Sort
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import State
@@ -489,6 +490,23 @@ def test_what_is_no_moment_is_told(since: Any) -> None:
 def test_a_wrong_filter_names_the_right_word(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionError, match=said):
         filters.build_search(**wrong, now=BEGUN)
+
+
+def test_a_sweep_is_found_by_its_id_a_part_of_it_or_its_name(shelf: Shelf) -> None:
+    one = shelf.add("one", sweep="sweep-bhfxxvgm", name="herons")
+    shelf.add("two", sweep="sweep-aaaabbbb", name="cats")
+    log = shelf.engine.logs()[0]
+    log.keep_sweep(SweepRow("sweep-bhfxxvgm", "nb", "digest", BEGUN, False, "{}"))
+    for query in ("sweep-bhfxxvgm", "xvgm", "herons"):
+        wanted = filters.sweep_id(query, shelf.engine.logs())
+        assert [run.run_id for run in shelf.runs(sweep=wanted)] == [one], query
+        assert [row.sweep for row in log.fitting_sweeps(query)] == ["sweep-bhfxxvgm"], query
+    with pytest.raises(RunNotFound, match="No sweep 'nosuch' is in the run log"):
+        filters.sweep_id("nosuch", shelf.engine.logs())
+    shelf.add("three", sweep="sweep-ccccdddd", name="herons")
+    log.keep_sweep(SweepRow("sweep-ccccdddd", "nb", "other", BEGUN + 1, False, "{}"))
+    with pytest.raises(RunNotFound, match="match 'herons': sweep-ccccdddd, sweep-bhfxxvgm"):
+        filters.sweep_id("herons", shelf.engine.logs())
 
 
 def test_words_become_a_search() -> None:

@@ -552,7 +552,7 @@ def test_a_cost_that_was_told_later_makes_no_notebook_wrong() -> None:
     told = made.changed(cost={"actual": 0.39, "actual_source": "Segmind's request history"})
     beside = Sidecar(Path("x.json"), told, "")
     ((_, text, wrong),) = against_sidecar(made, beside)
-    assert ("run sync" in text, wrong) == (True, False)
+    assert ("hailuo sync" in text, wrong) == (True, False)
     changed = told.moved(State.REJECTED, at=NOON)
     ((_, _, wrong),) = against_sidecar(made, Sidecar(Path("x.json"), changed, ""))
     assert wrong

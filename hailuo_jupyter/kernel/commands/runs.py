@@ -39,7 +39,7 @@ OPTIONS = {
         ),
         Option("text", Takes.VALUE, "text in prompt, name, note or tags", "TEXT"),
         Option("since", Takes.VALUE, "newer than: 7d, 12h or a date", "AGE|DATE"),
-        Option("sweep", Takes.VALUE, "only this sweep's runs", "ID"),
+        Option("sweep", Takes.VALUE, "only this sweep's runs (id or name)", "SWEEP"),
         Option("rating", Takes.VALUE, "minimum rating", "0..5"),
         Option("sort", Takes.VALUE, "sort key (default: time)", "", tuple(Sort)),
         Option("ascending", Takes.NOTHING, "oldest, cheapest, fastest or worst first"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import platform
+import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +23,9 @@ from hailuo_jupyter.kernel.magic_args import Option, OptionLine, Takes
 from hailuo_jupyter.keys import Key
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.sinks.status import status
+
+#: A wrong provider's name; keys are longer, or have digits.
+_MISSPELLED = re.compile(r"[A-Za-z-]{1,15}")
 
 OPTIONS = {
     "key": (
@@ -93,6 +97,8 @@ def _key(read: OptionLine, _ip: Any) -> None:
         echo("The demo needs no key. Use --provider demo.")
         return
     if more or not (name.casefold() in providers or catalogue.did_you_mean(name, providers)):
+        if not more and _MISSPELLED.fullmatch(name):
+            catalogue.provider(name)  # raises the error that lists the providers
         raise _key_in_the_cell(read.words, providers)
     provider = catalogue.provider(name)
     if place := read.text("use"):

@@ -23,7 +23,7 @@ OPTIONS: dict[str, tuple[Option, ...]] = {}
 
 
 def _sweep_of(word: str, ip: Any) -> Sweep | SweepRow:
-    """Find the sweep named by an argument: by a variable, its id, or a part of the id.
+    """Find the sweep named by an argument: by a variable, its id, a part of the id, or its name.
 
     Raises
     ------

@@ -72,7 +72,7 @@ def runs(
     since
         An age (``"7d"``, ``"12h"``), a date (``"2026-11-20"``) or Python's date, datetime, timedelta.
     sweep
-        Id of a sweep.
+        A sweep's id, an unambiguous part of it, or its name.
     rating
         The lowest rating, 0 to 5.
     sort
@@ -90,8 +90,8 @@ def runs(
 
     Raises
     ------
-    OptionError, NotebookError
-        If a filter is invalid, or the notebook does not exist.
+    OptionError, NotebookError, RunNotFound
+        If a filter is invalid, or the notebook or sweep does not exist.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def runs(
         tag=tag,
         text=text,
         since=since,
-        sweep=sweep,
+        sweep=None if sweep is None else filters.sweep_id(sweep, engine.logs()),
         rating=rating,
         sort=sort,
         ascending=ascending,

@@ -12,6 +12,8 @@ from hailuo_jupyter import catalogue, home, path_hints
 from hailuo_jupyter.errors import NOTHING_SENT, NotebookError, OptionError
 from hailuo_jupyter.ids import notebook_at
 from hailuo_jupyter.kernel import context
+from hailuo_jupyter.runlog import RunLog
+from hailuo_jupyter.runlog.queries import no_such_sweep_error
 from hailuo_jupyter.runlog.search import Search, Sort
 from hailuo_jupyter.states import State
 
@@ -136,6 +138,20 @@ def notebook_filter(notebook: str | Path | None) -> tuple[str | None, str]:
             or "Use its path relative to this folder, or 'all' for the runs of every notebook.",
         )
     return notebook_at(path.resolve()).id, path.name
+
+
+def sweep_id(query: str, logs: Sequence[RunLog]) -> str:
+    """Return the id of the sweep that an id, a part of it or a name fits.
+
+    Raises
+    ------
+    RunNotFound
+        If no log has it, or several match.
+    """
+    ids = list(dict.fromkeys(found for log in logs for found in log.sweep_ids(query)))
+    if len(ids) != 1:
+        raise no_such_sweep_error(query, ids)
+    return ids[0]
 
 
 def to_iso(timestamp: float) -> str:

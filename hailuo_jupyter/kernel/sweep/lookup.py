@@ -50,7 +50,7 @@ def _serves(row: Row) -> bool:
 
 
 def find(engine: Engine, query: str) -> SweepRow:
-    """Find a sweep by its id, or by an unambiguous part of it.
+    """Find a sweep by its id, or by an unambiguous part of it or name.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def find(engine: Engine, query: str) -> SweepRow:
     found = [row for log in engine.logs() for row in log.fitting_sweeps(query)]
     if len(found) == 1:
         return found[0]
-    raise no_such_sweep_error(query, found)
+    raise no_such_sweep_error(query, [row.sweep for row in found])
 
 
 def stored_sheet(engine: Engine, row: SweepRow) -> Sheet:

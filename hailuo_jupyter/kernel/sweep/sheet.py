@@ -185,11 +185,14 @@ def bundle(sheet: Sheet, views: Mapping[str, RunView]) -> dict[str, Any]:
     records = [json.loads(view.record_json) for view in shown]
     status, share = status_of(sheet, shown), _share(sheet, shown)
     columns, groups = table_of(sheet)
+    names = {record.get("name") for record in records}
+    name = escape_control(names.pop() or "") if len(names) == 1 else ""
     html = templates().get_template("sweep.html.j2").render(
         sheet=sheet, takes={view.run_id: _take(view) for view in shown}, status=status, share=share,
-        columns=columns, groups=groups, corner=_corner(sheet), wide=_most_takes(sheet),
+        columns=columns, groups=groups, corner=_corner(sheet), wide=_most_takes(sheet), name=name,
     )  # fmt: skip
-    head = f"Hailuo {sheet.sweep}: {status} {sheet.command}".rstrip()
+    title = f"{name} ({sheet.sweep})" if name else sheet.sweep
+    head = f"Hailuo {title}: {status} {sheet.command}".rstrip()
     text = "\n".join([head, *map(line, shown)])
     return {
         "text/plain": text,
