@@ -4,7 +4,14 @@ import type { Cell } from '@jupyterlab/cells';
 import type { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
 import { METADATA_KEY, outputBundles } from './sync/document';
 import type { RunRecord } from './sync/records';
-import { asObject, recordsOf, resolve } from './sync/records';
+import {
+  asObject,
+  isComparison,
+  panelId,
+  recordsOf,
+  resolve,
+  sweepId
+} from './sync/records';
 import { joinLines } from './sync/repair';
 import { isTrusted } from './trust';
 
@@ -15,6 +22,8 @@ export interface IRunLocation {
   /** The cell's index. */
   readonly cell: number;
   readonly record: RunRecord;
+  /** Whether the output shows this run and nothing else, so that the cell has takes. */
+  readonly alone: boolean;
   /** Whether the output is trusted. */
   readonly trusted: boolean;
   /** The output's static HTML. */
@@ -26,14 +35,19 @@ export function locateRuns(model: INotebookModel): Map<string, IRunLocation> {
   const found = new Map<string, IRunLocation>();
   Array.from(model.cells).forEach((cell, at) => {
     for (const bundle of outputBundles(cell)) {
-      for (const record of resolve(recordsOf(bundle), () =>
+      const records = resolve(recordsOf(bundle), () =>
         model.getMetadata(METADATA_KEY)
-      )) {
+      );
+      const many =
+        isComparison(bundle) || sweepId(bundle) !== null || records.length > 1;
+      const alone = !many && panelId(bundle) === null;
+      for (const record of records) {
         if (!found.has(record.run_id)) {
           const html = joinLines(asObject(bundle)?.['text/html']);
           found.set(record.run_id, {
             cell: at,
             record,
+            alone,
             trusted: isTrusted(cell),
             html
           });

@@ -92,6 +92,15 @@ def test_a_changed_cell_shows_the_take_that_it_has(done: Lab, simulator: Simulat
     expect(output.get_by_role("group", name="Takes")).to_contain_text("Take 2 of 2")
     expect(output).to_contain_text("no charge")
     assert sum(first in job.prompt for job in simulator.ledger.jobs) == 1
+    # The side panel numbers them as the card does, although their requests differ.
+    done.command("hailuo:show-runs")
+    panel = done.page.locator("#hailuo-runs")
+    later, earlier = (panel.locator(f"[data-run='{each}']") for each in (second, first))
+    expect(later).to_contain_text("Take 2 of 2")
+    expect(earlier).to_contain_text("Take 1 of 2")
+    menu(done).get_by_text("Delete clip…").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(later).to_contain_text("Clip deleted")
 
 
 def test_a_card_of_a_stranger_offers_no_deletion(done: Lab, server: Server, name: str) -> None:

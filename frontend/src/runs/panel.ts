@@ -17,6 +17,7 @@ import { clipLink, posterUri } from '../output/links';
 import type { Posters } from '../output/posters';
 import { drawPoster } from '../output/posters';
 import { METADATA_KEY } from '../sync/document';
+import { asObject } from '../sync/records';
 import { isNotebookTrusted } from '../trust';
 import type { IEntry } from './entries';
 import { entries, filterEntries } from './entries';
@@ -27,7 +28,7 @@ import { openMenu } from './menu';
 import { closePlayer, openPlayer, showInstead } from './player';
 import type { IRowContent } from './row';
 import type { ITake } from './takes';
-import { groupTakes, numberTakes } from './takes';
+import { groupByRequest, numberTakes } from './takes';
 
 /** While the user types, the notebook changes at every key. */
 const SETTLE_MS = 150;
@@ -66,7 +67,7 @@ export class RunsPanel extends Widget {
     this._actions = acts;
     this._list = new RunList({
       open: id => void this._open(id),
-      toggleTakes: id => this._toggleTakes(id),
+      toggleEarlier: id => this._toggleEarlier(id),
       menu: (id, button) => this._openMenu(id, button)
     });
     this._build();
@@ -168,7 +169,14 @@ export class RunsPanel extends Widget {
     this._entries = model
       ? entries(model.getMetadata(METADATA_KEY), shown)
       : [];
-    this._takes = numberTakes(this._entries);
+    const cells = model ? Array.from(model.cells, cell => cell.id) : [];
+    const alone = [...this._locations.values()].filter(
+      place => place.alone && place.trusted
+    );
+    this._takes = numberTakes(
+      model?.getMetadata(METADATA_KEY),
+      alone.map(({ cell, record }) => [cells[cell], record] as const)
+    );
     this._folders = clipFolders(
       Array.from(this._locations.values(), ({ html, record }) =>
         clipLink(html, record)
@@ -197,7 +205,7 @@ export class RunsPanel extends Widget {
     const wanted = { text: this._text.value, state: this._state.value };
     const found = filterEntries(this._entries, wanted);
     const all = this._entries.length;
-    const rows = groupTakes(found).flatMap(({ key, entry, earlier }) => {
+    const rows = groupByRequest(found).flatMap(({ key, entry, earlier }) => {
       const expanded = this._expanded.has(key);
       return [
         this._row(entry, {
@@ -253,6 +261,7 @@ export class RunsPanel extends Widget {
   ): IRowContent {
     const place = this._locations.get(entry.id);
     const playsHere = !place && this._addresses(entry).length > 0;
+    const deleted = !!asObject(entry.record.clip)?.deleted;
     const gone = !place && this._cell(entry) < 0;
     const click = gone ? 'Cell deleted – click to play' : 'Click to play';
     return {
@@ -260,15 +269,19 @@ export class RunsPanel extends Widget {
       poster: place
         ? posterUri(place.html, entry.id)
         : this._posters.get(entry.id),
-      hint: playsHere ? click : gone ? 'Cell deleted' : '',
+      hint: playsHere
+        ? click
+        : [deleted && 'Clip deleted', gone && 'Cell deleted']
+            .filter(Boolean)
+            .join(' · '),
       playsHere,
-      take: this._takes.get(entry.id) ?? { number: 1, of: 1 },
+      take: this._takes.get(entry.id) ?? null,
       ...listed
     };
   }
 
-  private _toggleTakes(id: string): void {
-    const group = groupTakes(this._entries).find(({ entry, earlier }) =>
+  private _toggleEarlier(id: string): void {
+    const group = groupByRequest(this._entries).find(({ entry, earlier }) =>
       [entry, ...earlier].some(each => each.id === id)
     );
     if (group && !this._expanded.delete(group.key)) {
@@ -457,7 +470,7 @@ export class RunsPanel extends Widget {
   private _folders: string[] = [];
   /** The runs whose pictures were drawn, or could not be. */
   private readonly _asked = new Set<string>();
-  /** The requests of which all takes are listed. */
+  /** The requests of which all runs are listed. */
   private readonly _expanded = new Set<string>();
   private _locations: ReadonlyMap<string, IRunLocation> = new Map();
   private _timer: ReturnType<typeof setTimeout> | undefined;

@@ -9,8 +9,8 @@ import type { ITake } from './takes';
 export interface IRowActions {
   /** Go to the cell that shows the run, or play its clip in the row. */
   open(id: string): void;
-  /** Show or hide the other takes of the run's request. */
-  toggleTakes(id: string): void;
+  /** Show or hide the other runs of the run's request. */
+  toggleEarlier(id: string): void;
   /** Open the run's menu at a button. */
   menu(id: string, button: HTMLElement): void;
 }
@@ -20,14 +20,15 @@ export interface IRowContent {
   readonly entry: IEntry;
   /** The data URI of its poster, or null. */
   readonly poster: string | null;
-  /** What is said about a run that no output shows; empty for others. */
+  /** What is said about a run whose output or clip is gone; empty for others. */
   readonly hint: string;
   /** Whether a click plays its clip in the row. */
   readonly playsHere: boolean;
-  readonly take: ITake;
-  /** Whether it is listed below a later take of its request. */
+  /** Which take of its cell it is, as the cell's card has it; null if none. */
+  readonly take: ITake | null;
+  /** Whether it is listed below a later run of its request. */
   readonly isEarlier: boolean;
-  /** How many earlier takes can be listed below it. */
+  /** How many earlier runs of its request can be listed below it. */
   readonly earlier: number;
   /** Whether they are. */
   readonly expanded: boolean;
@@ -44,7 +45,7 @@ export function createRow(
   shown: IRowContent,
   acts: IRowActions
 ): HTMLLIElement {
-  const { entry, poster, take } = shown;
+  const { entry, poster } = shown;
   const item = document.createElement('li');
   item.className = 'hailuo-run';
   item.classList.toggle('hailuo-mod-earlier', shown.isEarlier);
@@ -64,7 +65,7 @@ export function createRow(
   const named = entry.name || entry.prompt || entry.id;
   menu.setAttribute(
     'aria-label',
-    `Actions for run: ${named}${shown.isEarlier ? ` (take ${take.number})` : ''}`
+    `Actions for run: ${named}${shown.isEarlier ? ` (run ${entry.id})` : ''}`
   );
   menu.setAttribute('aria-haspopup', 'menu');
   menu.setAttribute('aria-expanded', 'false');
@@ -72,12 +73,13 @@ export function createRow(
 
   item.append(open, menu);
   if (shown.earlier > 0) {
-    const takes = createButton('hailuo-run-takes');
-    const noun = shown.earlier === 1 ? 'take' : 'takes';
-    takes.textContent = `${shown.earlier} earlier ${noun}`;
-    takes.setAttribute('aria-expanded', `${shown.expanded}`);
-    takes.addEventListener('click', () => acts.toggleTakes(entry.id));
-    item.append(takes);
+    const earlier = createButton('hailuo-run-takes');
+    const noun = shown.earlier === 1 ? 'run' : 'runs';
+    earlier.textContent = `${shown.earlier} earlier ${noun}`;
+    earlier.title = 'Of the same request';
+    earlier.setAttribute('aria-expanded', `${shown.expanded}`);
+    earlier.addEventListener('click', () => acts.toggleEarlier(entry.id));
+    item.append(earlier);
   }
   return item;
 }
@@ -116,7 +118,7 @@ function facts({ entry, take, hint }: IRowContent): HTMLElement {
     head.append(name);
   }
   head.append(span('hailuo-run-state', entry.state));
-  if (take.of > 1) {
+  if (take && take.of > 1) {
     head.append(span('hailuo-run-take', `Take ${take.number} of ${take.of}`));
   }
   if (entry.startedAt !== null) {

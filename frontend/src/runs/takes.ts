@@ -1,19 +1,21 @@
-/** Groups the takes of a request: the runs that asked for exactly the same. */
+/** Groups runs by request, and numbers the takes of cells. Pure functions. */
 
 import { oneLine } from '../format';
+import { takesOf } from '../output/takes';
+import type { RunRecord } from '../sync/records';
 import type { IEntry } from './entries';
 
-/** One request, with its takes. */
+/** One request, with the runs that asked for exactly that. */
 export interface IGroup {
   /** Names the request. */
   readonly key: string;
-  /** The newest take. */
+  /** The newest run. */
   readonly entry: IEntry;
   /** The others, the newest first. */
   readonly earlier: readonly IEntry[];
 }
 
-/** The number of a take, and how many its request has. */
+/** The number of a take, and how many its cell has. */
 export interface ITake {
   readonly number: number;
   readonly of: number;
@@ -24,7 +26,7 @@ export interface ITake {
  *
  * @param entries - The newest first.
  */
-export function groupTakes(entries: readonly IEntry[]): IGroup[] {
+export function groupByRequest(entries: readonly IEntry[]): IGroup[] {
   const groups = new Map<string, IEntry[]>();
   for (const entry of entries) {
     const key = requestOf(entry);
@@ -37,14 +39,26 @@ export function groupTakes(entries: readonly IEntry[]): IGroup[] {
   }));
 }
 
-/** Number the takes of each request, the oldest first, by run id. */
-export function numberTakes(entries: readonly IEntry[]): Map<string, ITake> {
+/**
+ * Number the takes of cells as their cards do, the oldest first, by run id.
+ *
+ * @param home - `metadata.hailuo` of a trusted notebook.
+ * @param cells - The id of each cell that shows one run and nothing else, and that run.
+ */
+export function numberTakes(
+  home: unknown,
+  cells: readonly (readonly [string, RunRecord])[]
+): Map<string, ITake> {
   const numbers = new Map<string, ITake>();
-  for (const { entry, earlier } of groupTakes(entries)) {
-    const of = earlier.length + 1;
-    [entry, ...earlier].forEach(({ id }, at) =>
-      numbers.set(id, { number: of - at, of })
-    );
+  const shownIds = new Set(cells.map(([, { run_id }]) => run_id));
+  for (const [cell, shown] of cells) {
+    const takes = takesOf(home, cell, shown);
+    takes.forEach(({ run_id }, at) => {
+      // What another cell shows is numbered as there, where the panel leads to.
+      if (run_id === shown.run_id || !shownIds.has(run_id)) {
+        numbers.set(run_id, { number: at + 1, of: takes.length });
+      }
+    });
   }
   return numbers;
 }
