@@ -101,6 +101,19 @@ def test_a_submit_is_saved_while_the_next_cell_waits_for_the_clip(
     assert lab.js("return model.getMetadata('hailuo').id;") == run.origin.notebook_id
 
 
+def test_a_submit_is_saved_in_a_notebook_that_is_not_trusted_as_a_whole(
+    open_lab: OpenLab, server: Server, let_go: Callable[[], object], name: str
+) -> None:
+    # The second cell was never run here, so it is not trusted.
+    path = server.write(f"{name}.ipynb", [cell(name), cell(f"another {name}")])
+    lab = open_lab(path)
+    lab.start(0)
+    lab.until(lambda: saved(server, path), "the file has the record")
+    assert [run["state"] for run in saved(server, path).values()] != ["completed"]
+    let_go()
+    lab.until_state("completed", 0)
+
+
 def test_a_file_that_has_changed_on_disk_is_left_alone(
     open_lab: OpenLab, server: Server, name: str
 ) -> None:

@@ -201,6 +201,28 @@ def test_what_differs_is_told_for_each_and_the_rest_once(shelf: Shelf) -> None:
     assert only.differs == ()
 
 
+def test_prompts_that_begin_alike_show_where_they_differ(shelf: Shelf) -> None:
+    boat = "A paper boat drifts down a gutter in the rain, past leaves. The camera follows it."
+    for more in ("", " At night.", " At dawn, with fog."):
+        shelf.add(boat + more)
+    shelf.add("A paper boat drifts down a gutter in the sun.")
+    shelf.add("雨の中、紙の船が側溝を流れていく。" * 5 + "夜。")
+    shelf.add("雨の中、紙の船が側溝を流れていく。" * 5 + "朝。")
+    prompts = [line.prompt for line in view(shelf.runs()).lines]
+    assert prompts == [
+        "雨の中、紙の船が側溝を流れていく。雨の中、紙の… 朝。",
+        "雨の中、紙の船が側溝を流れていく。雨の中、紙の… 夜。",
+        "A paper boat drifts… sun.",
+        "A paper boat drifts… dawn, with fog.",
+        "A paper boat drifts… night.",
+        "A paper boat drifts… camera follows it.",
+    ]
+    said = repr(shelf.runs())
+    assert all(each in said for each in prompts)
+    # Alone, or among other prompts, it is shown from its beginning.
+    assert view(shelf.runs(text="fog")).lines[0].prompt == f"{boat} At dawn, with fog."
+
+
 def test_a_line_says_how_a_run_stands(shelf: Shelf) -> None:
     shelf.add("one", clip=shelf.folder / "c.mp4", changes={"rating": 4}, tags=["sea"], note="keep")
     shelf.add("two", provider="demo")

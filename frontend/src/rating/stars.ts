@@ -72,6 +72,9 @@ export class Stars implements IDisposable {
       const mark = document.createElement(canRate ? 'label' : 'span');
       if (canRate) {
         mark.append(this._radio(value));
+        if (value === 0) {
+          mark.title = 'Rate 0 stars';
+        }
       }
       const sign = document.createElement('span');
       sign.setAttribute('aria-hidden', 'true');
@@ -142,12 +145,10 @@ export class Stars implements IDisposable {
       (radio, value) => (radio.checked = value === this._rating)
     );
     Array.from(this._group.children).forEach((mark, value) => {
-      const sign =
-        value === 0
-          ? `0/${MAX_RATING}`
-          : value <= (this._rating ?? 0)
-            ? '★'
-            : '☆';
+      // Next to stars, "0/5" would read as their value.
+      const zero = this._rating === 0 ? `0/${MAX_RATING}` : '0';
+      const star = value <= (this._rating ?? 0) ? '★' : '☆';
+      const sign = value === 0 ? zero : star;
       mark.querySelector('span')?.replaceChildren(sign);
       mark.classList.toggle('hailuo-mod-chosen', value === this._rating);
     });

@@ -17,7 +17,7 @@ import type { RatingSender } from '../rating/ratingSender';
 import type { Settings } from '../settings';
 import { isCodeCell } from '../trust';
 import { catchUp } from './catchUp';
-import { HailuoDocument } from './document';
+import { HailuoDocument, outputBundles } from './document';
 import type { PageMessage } from './messages';
 import type { IMismatch, Received, RecordsMessage } from './protocol';
 import {
@@ -145,6 +145,9 @@ export class NotebookSync implements IDisposable {
       cell.outputs.changed.connect(() => {
         this._document.syncFromOutputs([cell]);
         this._repairs.check([cell]);
+        // Of a notebook that is not trusted as a whole, the news of a submit says nothing before the
+        // output shows it.
+        this._saveSubmits(outputBundles(cell).flatMap(recordsOf));
       });
       cell.stateChanged.connect((_, { name }) => {
         if (name === 'trusted') {
@@ -388,17 +391,25 @@ export class NotebookSync implements IDisposable {
     this._document.proposeId(notebook);
     this._document.write(records, this._writer.held);
     this._repairs.start(bundles, 'newer');
-    // A welcome also brings what became of older runs.
-    const live =
-      op === 'news' ? records : records.filter(each => !isSettled(each));
-    this._saveSubmits(live.map(record => record.run_id));
+    // A welcome also brings what became of older runs, which news do not.
+    this._saveSubmits(records, op === 'news');
   }
 
-  /** Save the notebook if the first record that says that a run was bought is now in it. */
-  private _saveSubmits(changed: readonly string[]): void {
-    const fresh = this._document
-      .boughtRuns()
-      .filter(id => changed.includes(id) && !this._bought.has(id));
+  /**
+   * Save the notebook if the first record that says that a run was bought is now in it.
+   *
+   * @param records - The runs that it may be.
+   * @param settled - Whether it may be one that has ended.
+   */
+  private _saveSubmits(records: readonly RunRecord[], settled = false): void {
+    const ids = records
+      .filter(each => settled || !isSettled(each))
+      .map(({ run_id }) => run_id)
+      .filter(id => !this._bought.has(id));
+    if (ids.length === 0) {
+      return;
+    }
+    const fresh = this._document.boughtRuns().filter(id => ids.includes(id));
     fresh.forEach(id => this._bought.add(id));
     if (
       fresh.length > 0 &&

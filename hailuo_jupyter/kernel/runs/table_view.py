@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from hailuo_jupyter.record import Record
 
 _PROMPT, _LINE = 160, 48
+#: Of prompts that begin alike: how much of the beginning is shown, and of the end if that is all there is.
+_HEAD, _TAIL = 24, 16
 _BEST = 5
 
 
@@ -42,7 +45,7 @@ class RunLine:
     run_id, severity, state
         The run, and its state.
     prompt
-        Shortened.
+        Shortened, so that it shows where it differs from the others shown.
     differs
         The options in which it differs from the others shown.
     provider, demo
@@ -140,11 +143,12 @@ def build_lines(
     """
     requested = {row.run_id: requested_values(row.record) for row in rows if row.is_readable}
     differing = _differing(list(requested.values()))
+    prompts = _prompts([row for row in rows if row.run_id in requested])
     notebooks = {_notebook(row.record) for row in rows if row.run_id in requested}
     lines = tuple(
         _unread_line(row, now, tz) if row.run_id not in requested else
-        _line(row, _shown(requested[row.run_id], differing),
-              base=base, now=now, poster=(posters or {}).get(row.run_id), tz=tz)
+        _line(row, prompts[row.run_id], _shown(requested[row.run_id], differing), base=base,
+              now=now, poster=(posters or {}).get(row.run_id), tz=tz)
         for row in rows
     )  # fmt: skip
     common: list[str] = []
@@ -263,6 +267,7 @@ def _unread_line(row: Row, now: float, tz: tzinfo | None) -> RunLine:
 
 def _line(
     row: Row,
+    prompt: str,
     differs: Sequence[str],
     *,
     base: Path | None,
@@ -279,7 +284,7 @@ def _line(
         run_id=row.run_id,
         severity=level,
         state=state,
-        prompt=shorten(escape_control(record.request.prompt), _PROMPT),
+        prompt=prompt,
         differs=tuple(differs),
         provider=shorten(escape_control(row.provider), _LINE),
         demo=row.provider == "demo",
@@ -301,6 +306,33 @@ def _line(
         amount=_amount(record),
         stars_given=rating,
     )
+
+
+def _prompts(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the prompts by run id, shortened so that similar ones show where they differ."""
+    texts = {
+        row.run_id: " ".join(escape_control(row.record.request.prompt).split()) for row in rows
+    }
+    ordered = sorted(set(texts.values()))
+    shared = dict.fromkeys(ordered, 0)
+    # In this order, the prompts before and after one have the most in common with it.
+    for pair in pairwise(ordered):
+        unlike = (at for at, (one, other) in enumerate(zip(*pair, strict=False)) if one != other)
+        length = next(unlike, min(map(len, pair)))
+        shared |= {text: max(length, shared[text]) for text in pair}
+    return {run_id: _short_prompt(text, shared[text]) for run_id, text in texts.items()}
+
+
+def _short_prompt(text: str, shared: int) -> str:
+    """Shorten a prompt, of which the first `shared` characters are those of another one, too."""
+    if shared <= _LINE - _TAIL // 2:
+        return shorten(text, _PROMPT)
+    # Another prompt may go on where this one ends.
+    start = shared if shared < len(text) else shared - _TAIL
+    word = text.rfind(" ", 0, start + 1) + 1
+    # A language without spaces is cut anywhere.
+    rest = text[word if start - word < _TAIL else start :]
+    return shorten(f"{shorten(text, _HEAD)} {rest}", _PROMPT)
 
 
 def _amount(record: Record) -> float | None:

@@ -221,6 +221,13 @@
   visibility: visible;
 }
 
+/* A button, and not the value of the stars before it. */
+.hailuo-stars-group > label:first-child:not(.hailuo-mod-chosen) > span {
+  padding: 0 5px;
+  border-radius: var(--jp-border-radius);
+  outline: 1px solid var(--jp-border-color1);
+}
+
 .hailuo-stars input {
   position: absolute;
   inset: 0;
