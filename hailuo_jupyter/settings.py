@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import lru_cache
-from math import isnan
+from math import inf, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -300,9 +300,19 @@ def refusals(config: Config) -> dict[str, SettingsError]:
             found[name] = SettingsError(
                 f"Hailuo.{name} cannot be {shown if len(shown) <= 60 else shown[:59] + '…'}; it "
                 "was not changed.",
-                todo=f"It must be {trait.info()}: {trait.help}",
+                todo=_expected(trait),
             )
     return found
+
+
+def _expected(trait: Any) -> str:
+    """Return which values a setting may have."""
+    if not isinstance(trait, Float | Int):
+        return f"It must be {trait.info()}: {trait.help}"
+    kind = "a whole number" if isinstance(trait, Int) else "a number"
+    low, high = trait.min, trait.max
+    limits = f", {low:g} or more" if high in {None, inf} else f" from {low:g} to {high:,.10g}"
+    return f"It must be {kind}{limits}{', or None' if trait.allow_none else ''}."
 
 
 def without(config: Config, names: Iterable[str]) -> Config:

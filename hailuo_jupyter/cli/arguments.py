@@ -11,7 +11,9 @@ from typing import Any, NoReturn
 #: Runs a command with its arguments, and returns the exit status.
 Action = Callable[[argparse.Namespace], int]
 
-_CHOICE = re.compile(r"invalid choice: '(?P<typed>.*?)' \(choose from (?P<choices>.*)\)")
+_CHOICE = re.compile(
+    r"argument (?P<name>.+?): invalid choice: '(?P<typed>.*?)' \(choose from (?P<choices>.*)\)"
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,9 +24,10 @@ class Parser(argparse.ArgumentParser):
         if match := _CHOICE.search(message):
             typed = match["typed"]
             choices = re.findall(r"[\w-]+", match["choices"])
-            near = difflib.get_close_matches(typed, choices, n=1, cutoff=0.4)
+            near = difflib.get_close_matches(typed, choices, n=1, cutoff=0.6)
             hint = f"Did you mean {near[0]!r}?" if near else f"Choose from {', '.join(choices)}."
-            message = f"Unknown {typed!r}. {hint}"
+            noun = match["name"].lstrip("-").replace("-", " ").lower()
+            message = f"Unknown {noun} {typed!r}. {hint}"
         self.exit(2, f"{self.prog}: {message}\n")
 
 

@@ -12,6 +12,9 @@ from hailuo_jupyter.formatting import count
 
 _INTERRUPTED = 130
 
+#: Most files that are not text which `audit` lists by name.
+_LISTED = 3
+
 
 def add(commands: Any) -> None:
     """Add these commands."""
@@ -148,12 +151,22 @@ def import_runs(arguments: argparse.Namespace) -> int:
 def audit(arguments: argparse.Namespace) -> int:
     """Run ``audit``."""
     from hailuo_jupyter.formatting import escape_control
+    from hailuo_jupyter.ipynb.audit import NOT_TEXT
     from hailuo_jupyter.ipynb.audit import audit as run
 
     done = run(arguments.path)
     for each in done.found:
         say(escape_control(f"{each.place}: {each.kind}"))
-    complain(*(escape_control(f"Skipped: {each}") for each in done.left_out))
+    # A notebook's folder has many clips and frames, which are not text.
+    left_out = [*done.left_out]
+    binary = [each for each in left_out if each.endswith(f": {NOT_TEXT}")]
+    if len(binary) > _LISTED:
+        first = binary[0].removesuffix(f": {NOT_TEXT}")
+        complain(
+            escape_control(f"Skipped: {len(binary)} files that are {NOT_TEXT}, such as {first}")
+        )
+        left_out = [each for each in left_out if each not in binary]
+    complain(*(escape_control(f"Skipped: {each}") for each in left_out))
     found = f"{count(len(done.found), 'secret')} found" if done.found else "no secrets found"
     skipped = f"{len(done.left_out)} skipped, " if done.left_out else ""
     say(f"{count(done.files, 'file')} searched, {skipped}{found}.")

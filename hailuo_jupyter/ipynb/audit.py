@@ -191,6 +191,9 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 #: Maximum nesting of a notebook's JSON; deeper JSON is scanned as text.
 _MOST_LEVELS = 200
 
+#: Why a clip, for example, is skipped.
+NOT_TEXT = "not text"
+
 #: A file that starts with one of these bytes in it is not text.
 _NO_TEXT, _BEGINNING = b"\0", 8192
 
@@ -339,7 +342,7 @@ def _scan_file(path: Path, name: str, wanted: list[Key]) -> list[SecretHit]:
             text = file.read().decode("utf-16", "replace")
             return [SecretHit(name, kind) for kind in _scan(text.encode(), wanted)]
         if _NO_TEXT in begins and not name.startswith(_LOG):
-            raise _Skipped("not text")
+            raise _Skipped(NOT_TEXT)
         if path.suffix == _NOTEBOOK and (nb := _json(file.read())) is not None:
             return list(_in_json(nb, name, wanted))
         file.seek(0)

@@ -476,8 +476,7 @@ def _reproducibility(request: RequestRecord) -> ReproducibilityRecord:
         ),
         fixed=fixed,
         not_fixed=not_fixed,
-        statement=f"This request {again}, and the clip would be another one: not fixed are "
-        f"{', '.join(not_fixed)}.",
+        statement=f"This request {again}. The clip will differ; not fixed: {', '.join(not_fixed)}.",
     )
 
 

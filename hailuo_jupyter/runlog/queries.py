@@ -294,7 +294,7 @@ class RunQueries(LogReader):
             money=_NOTHING_BOUGHT,
             todo=f"Did you mean {' or '.join(near)}?"
             if near
-            else "List the runs to see their ids ('%hailuo runs').",
+            else "List the runs to see their ids ('%hailuo runs' or 'jupyter hailuo runs').",
         )
 
     def _filters(

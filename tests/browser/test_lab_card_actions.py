@@ -47,7 +47,7 @@ def test_a_clip_is_deleted_after_the_user_has_agreed(
 
     menu(done).get_by_text("Delete clip…").click()
     dialog.get_by_role("button", name="Delete").click()
-    expect(done.output(1)).to_contain_text("The clip was deleted from its folder hailuo on")
+    expect(done.output(1)).to_contain_text("The clip was deleted from its folder 'hailuo' on")
     assert not clip.exists()
     expect(done.output(1).locator("video")).to_have_count(0)
     expect(menu(done).get_by_text("View record")).to_be_visible()

@@ -63,6 +63,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("excute", "Did you mean 'execute'?"),
         ("verfy", "Did you mean 'verify'?"),
         ("zzz", "Choose from"),
+        ("nosuch", "Choose from"),
     ],
 )
 def test_an_unknown_command_names_the_closest(
@@ -72,7 +73,7 @@ def test_an_unknown_command_names_the_closest(
         main([typed])
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"Unknown '{typed}'" in line
+    assert f"Unknown command '{typed}'" in line
     assert said in line
 
 

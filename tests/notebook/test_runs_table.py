@@ -176,7 +176,7 @@ def test_the_command_line_exports(filled: Filled, capsys: pytest.CaptureFixture[
         assert capsys.readouterr().out.count("\n") == 1
         assert main(["runs", "--page", "2"]) == 0
         assert "No such page; 3 runs" in capsys.readouterr().out
-        assert main(["runs", "--since", "soon"]) == 1
+        assert main(["runs", "--since", "soon"]) == 2
         assert capsys.readouterr().err.startswith("OptionError: The moment 'soon'")
     rows = list(csv.DictReader(io.StringIO((folder / "out.csv").read_text(encoding="utf-8"))))
     assert [row["run_id"] for row in rows] == ids

@@ -96,11 +96,11 @@ def test_a_rating_of_nought_is_a_rating() -> None:
 def test_an_output_says_why_its_clip_is_not_here_and_what_to_do() -> None:
     gone = shown(shown_row(State.COMPLETED)).clip
     assert gone is not None
-    assert "no longer in its folder clips." in gone.absent
+    assert "no longer in its folder 'clips'." in gone.absent
     assert "jupyter hailuo relink" in gone.absent
     deleted = {"deleted": "2026-11-21T08:00:00.000Z"}
     pruned = shown(shown_row(State.COMPLETED, clip=deleted)).clip
     assert pruned is not None
-    assert "deleted from its folder clips on 2026-11-21" in pruned.absent
+    assert "deleted from its folder 'clips' on 2026-11-21" in pruned.absent
     assert "--new" in pruned.absent
     assert "/notebooks" not in gone.absent + pruned.absent

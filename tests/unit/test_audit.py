@@ -154,6 +154,21 @@ def test_a_clean_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err.startswith("NotebookError: Not found: ")
 
 
+def test_many_clips_are_skipped_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        (folder / f"clip-{number}.mp4").write_bytes(b"\0\0\0\x18ftyp")
+    (folder / "link.txt").symlink_to("notes.txt")
+    assert main(["audit", str(folder)]) == 0
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [
+        "Skipped: 5 files that are not text, such as clip-0.mp4",
+        "Skipped: link.txt: a link",
+    ]
+    assert "6 skipped" in said.out
+
+
 def test_each_file_that_is_skipped_is_listed(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,13 @@ def test_a_date_that_is_none_is_a_usage_error(
 ) -> None:
     with surroundings(tmp_path, None):
         assert cli.main(["runs", "--since", "yesterday"]) == 2
-    assert "yesterday" in capsys.readouterr().err
+    assert "OptionError: 'yesterday' is not an age or date. Examples:" in capsys.readouterr().err
+
+
+def test_a_wrong_value_is_called_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["runs", "--state", "done"])
+    assert "Unknown state 'done'. Choose from prepared, " in capsys.readouterr().err
 
 
 def test_the_simulator_is_named_as_it_was_called(capsys: pytest.CaptureFixture[str]) -> None:

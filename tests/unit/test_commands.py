@@ -50,6 +50,12 @@ def test_too_few_and_too_many_words_are_told_how_it_is_written(name: str) -> Non
             dispatch.run(" ".join([name, *["word"] * count]), None)
 
 
+def test_a_usage_that_ends_in_dots_gets_no_other() -> None:
+    with pytest.raises(OptionError) as caught:
+        dispatch.run("tag", None)
+    assert caught.value.what == "Usage: %hailuo tag RUN TAG..."
+
+
 @pytest.mark.parametrize("ask", ["--help", "-h"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str, ask: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -472,7 +472,7 @@ def test_what_is_no_moment_is_told(since: Any) -> None:
     try:
         found = filters.parse_since(since, BEGUN)
     except OptionError as error:
-        assert "isn't a valid age or date" in str(error)
+        assert "is not an age or date" in str(error)
     else:
         assert found < 0  # before 1970, but a moment
 
@@ -507,6 +507,11 @@ def test_a_sweep_is_found_by_its_id_a_part_of_it_or_its_name(shelf: Shelf) -> No
     log.keep_sweep(SweepRow("sweep-ccccdddd", "nb", "other", BEGUN + 1, False, "{}"))
     with pytest.raises(RunNotFound, match="match 'herons': sweep-ccccdddd, sweep-bhfxxvgm"):
         filters.sweep_id("herons", shelf.engine.logs())
+
+
+def test_a_word_that_is_close_to_no_state_is_answered_with_all_of_them() -> None:
+    with pytest.raises(OptionError, match=r"^Unknown state 'done'\. Valid: prepared, "):
+        filters.build_search(state="done", now=BEGUN)
 
 
 def test_words_become_a_search() -> None:

@@ -254,6 +254,18 @@ def test_a_configuration_says_what_is_wrong_in_it(name: str, value: object, said
     assert (hailuo.provider, hailuo.refused) == ("aimlapi", ())
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "todo"),
+    [
+        ("budget_notebook_usd", -3, "It must be a number, 0 or more, or None."),
+        ("sweep_parallel", 0, "It must be a whole number from 1 to 50."),
+        ("max_clip_gb", 0, "It must be a number from 0.001 to 1,000,000."),
+    ],
+)
+def test_a_number_outside_its_limits_is_told_them(name: str, value: object, todo: str) -> None:
+    assert settings.refusals(Config({"Hailuo": {name: value}}))[name].todo == todo
+
+
 def test_a_list_that_a_configuration_adds_to() -> None:
     config = Config()
     config.Hailuo.sinks.append("mlflow")

@@ -489,7 +489,7 @@ def test_a_clip_elsewhere_is_told_in_words_without_a_persons_folders(
     clip = shown(row, base=base if known else None).clip
     assert clip is not None
     assert (clip.href, clip.sidecar, clip.file) == (None, None, None)
-    assert clip.name == f"clips/{row.run_id}.mp4"
+    assert clip.name == f"{'…/' if known else ''}clips/{row.run_id}.mp4"
     assert "--embed" in clip.absent
     inside = shown(row, base=base if known else None, inside=Inside(whole=True)).clip
     assert inside is not None

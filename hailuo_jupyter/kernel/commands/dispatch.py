@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from hailuo_jupyter.errors import LINE, NOTHING_SENT, OptionError
+from hailuo_jupyter.formatting import sentence
 from hailuo_jupyter.kernel.commands.control import active_runs
 from hailuo_jupyter.kernel.commands.echo import echo
 from hailuo_jupyter.kernel.commands.registry import COMMANDS, GROUPS, Command, options_of
@@ -55,7 +56,7 @@ def run(line: str, ip: Any) -> None:
     word_count = len(read.words)
     if word_count < command.least or (command.most is not None and word_count > command.most):
         raise OptionError(
-            f"Usage: %hailuo {name} {command.words}".rstrip() + ".",
+            sentence(f"Usage: %hailuo {name} {command.words}".rstrip()),
             money=NOTHING_SENT if name == "rerun" else "",
             todo=f"'%hailuo {name} --help' lists its options.",
         )

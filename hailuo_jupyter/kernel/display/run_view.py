@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 
 
 _GONE = (
-    "The clip is no longer in its folder {folder}. If the folder was moved, use 'jupyter hailuo "
+    "The clip is no longer in its folder '{folder}'. If the folder was moved, use 'jupyter hailuo "
     "relink FOLDER'; otherwise rerun the cell to download it again while the provider keeps it."
 )
 _DELETED = (
-    "The clip was deleted from its folder {folder} on {day}. Rerun the cell to download it again while "
+    "The clip was deleted from its folder '{folder}' on {day}. Rerun the cell to download it again while "
     "the provider keeps it; --new generates another."
 )
 _DAMAGED = (
@@ -187,7 +187,9 @@ def clip_view(
     relative, file = _inside(path, base), clip_file(path, clip)
     there = file.usable
     sidecar = _inside(path.with_name(sidecar_name(row.record.file_stem)), base)
-    name = escape_control(relative or f"{path.parent.name}/{path.name}")
+    # Of a folder elsewhere its name alone: an output travels, and is to tell nobody how a disk is laid out.
+    outside = "" if base is None else "…/"
+    name = escape_control(relative or f"{outside}{path.parent.name}/{path.name}")
     absent = ""
     if not there:
         absent = _absent(row, clip, file)
@@ -255,7 +257,6 @@ def href_of(path: Path, base: Path | None) -> str | None:
 def _absent(row: Row, clip: ClipRecord, file: ClipFile) -> str:
     if file.condition is Condition.DAMAGED:
         return _DAMAGED.format(why=file.why)
-    # The folder's name alone: an output travels, and is to tell nobody how a disk is laid out.
     folder = escape_control(row.folder.name)
     if clip.deleted is None:
         return _GONE.format(folder=folder)

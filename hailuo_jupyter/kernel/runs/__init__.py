@@ -348,4 +348,4 @@ class Runs(Sequence[Run]):
         if not shown or place % self._size or (total is not None and place + shown >= total):
             return ""
         page = place // self._size + 2
-        return f"Next: page {page} (--page {page}, or .page({page}))."
+        return f"Next: page {page} (--page {page}; in Python: .page({page}))."

@@ -95,7 +95,7 @@ class CostReport:
             )
         if not self.budgets:
             sentences.append(
-                "No budget is set (%config Hailuo.budget_notebook_usd, Hailuo.budget_day_usd)."
+                "No budget is set (in a notebook: %config Hailuo.budget_notebook_usd, Hailuo.budget_day_usd)."
             )
         return sentences
 

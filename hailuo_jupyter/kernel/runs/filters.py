@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from hailuo_jupyter import catalogue, home, path_hints
-from hailuo_jupyter.errors import NOTHING_SENT, NotebookError, OptionError
+from hailuo_jupyter.errors import NotebookError, OptionError
 from hailuo_jupyter.ids import notebook_at
 from hailuo_jupyter.kernel import context
 from hailuo_jupyter.runlog import RunLog
@@ -96,7 +96,7 @@ def parse_since(since: Since, now: float) -> float:
         return since.astimezone(since.tzinfo or None).timestamp()
     except (ValueError, OverflowError, OSError, AttributeError):
         raise _wrong(
-            f"The moment {str(since)[:40]!a} isn't a valid age or date.",
+            f"{str(since)[:40]!a} is not an age or date.",
             "Examples: 90m, 12h, 7d, 2w, 2026-11-20, 2026-11-20T14:30.",
         ) from None
 
@@ -171,10 +171,10 @@ def _one_of(what: str, value: str, valid: Sequence[str]) -> str:
     word = str(value).strip().lower()
     if word in valid:
         return word
-    near = get_close_matches(word, valid, n=1, cutoff=0.5)
+    near = get_close_matches(word, valid, n=1, cutoff=0.6)
     hint = f"Did you mean {near[0]}?" if near else f"Valid: {', '.join(map(str, valid))}."
     raise _wrong(f"Unknown {what} {word[:40]!a}.", hint)
 
 
 def _wrong(what: str, todo: str = "") -> OptionError:
-    return OptionError(what, money=NOTHING_SENT, todo=todo)
+    return OptionError(what, todo=todo)
