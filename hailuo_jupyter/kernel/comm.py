@@ -108,6 +108,7 @@ class SyncComm:
         self._open = OpenNotebooks(draw)
         self._sent: dict[str, int] = {}
         self._notebooks: dict[str, Notebook] = {}  # by client session
+        self._welcomed: set[str] = set()  # client sessions, before their hello
         self._engine: Engine | None = None
         self._leave: Callable[[], None] = lambda: None
         self._mismatch = ""
@@ -325,14 +326,15 @@ class SyncComm:
         self._welcome_early(row)
 
     def _welcome_early(self, row: Row) -> None:
-        """Send a run to its page before the page's hello is read.
+        """Send the first run to its page if the page's hello is not read yet.
 
         With Run All the hello waits behind all cells, also behind one that waits for the clip. Until
         then a new notebook has no id, by which its page could know that the news is for it.
         """
         client = context.session_of(row.notebook_id) if row.notebook_id else None
-        if client is None or client in self._notebooks:
+        if client is None or client in self._notebooks or client in self._welcomed:
             return
+        self._welcomed.add(client)
         record = shared(json.loads(row.record_json))
         content = {"notebook": row.notebook_id, "records": [record], "bundles": []}
         self._send("welcome", client=client, can=CAN, **content)

@@ -355,6 +355,6 @@ def test_a_scene_never_replaces_another_files_json(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "package.json").write_text('{"name": "leftpad"}')
     (tmp_path / "package.mp4").write_bytes(b"my own cut")
-    with pytest.raises(ClipError, match=r"package\.json is in the place"):
+    with pytest.raises(ClipError, match=r"package\.json exists and is not a scene"):
         join(["a.mp4", "b.mp4"], "package.mp4", replace=replace)
     assert (tmp_path / "package.json").read_text() == '{"name": "leftpad"}'

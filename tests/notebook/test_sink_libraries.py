@@ -209,6 +209,6 @@ def test_a_sink_that_is_not_there_is_an_error_in_words(
     made: tuple[Row, dict[str, str]], tmp_path: Path
 ) -> None:
     done = command("log-to", "mlfow", cwd=tmp_path, env=made[1])
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Unknown sink 'mlfow'." in done.stderr
     assert "Did you mean mlflow?" in done.stderr

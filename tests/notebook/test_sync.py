@@ -142,7 +142,7 @@ def test_a_run_whose_cell_was_never_saved_is_reported_and_added(bought: Made, fr
     del nb["cells"][-1]
     write(fresh, nb)
     lost = bought.rows["kite"].run_id
-    found = [each.run_id for each in verify(fresh).findings if "run sync" in each.text]
+    found = [each.run_id for each in verify(fresh).findings if "jupyter hailuo sync" in each.text]
     assert lost in found
     assert sync(fresh).runs == 2
     assert lost in load(fresh)["metadata"]["hailuo"]["runs"]
@@ -281,7 +281,9 @@ def test_a_reference_without_its_record_is_shown_and_reported(bought: Made, copi
     assert (output.records, output.missing, output.run_ids) == ([], [row.run_id], [row.run_id])
     assert records.shown_ids(nb["cells"][1]) == [row.run_id]
     found = [each.text for each in verify(copied).findings if each.run_id == row.run_id]
-    assert found == ["An output refers to its record, which the metadata does not have; run sync."]
+    assert found == [
+        "An output refers to its record, which the metadata does not have; use 'jupyter hailuo sync'."
+    ]
 
 
 def test_sync_takes_the_record_from_the_log(bought: Made, copied: Path) -> None:
@@ -331,7 +333,10 @@ def test_an_output_whose_record_went_on_in_the_metadata_is_still_behind(bought: 
     stored = {row.run_id: json.loads(shared_json(row.record_json))}
     nb["metadata"]["hailuo"] = {"schema": 1, "id": made_of_path(bought.path), "runs": stored}
     path = write(bought.path, nb)
-    behind_it = f"An output still shows revision {row.revision - 1} of {row.revision}; run sync."
+    behind_it = (
+        f"An output still shows revision {row.revision - 1} of {row.revision}; "
+        "use 'jupyter hailuo sync'."
+    )
     assert behind_it in [each.text for each in verify(path).findings]
     assert sync(path).redrawn == 1
     assert load(path)["cells"][1]["outputs"][0]["data"][MIME] == reference(row)

@@ -36,7 +36,7 @@ export const STYLES = new Set(
     'aspect-ratio background background-color border border-bottom border-collapse border-left ' +
     'border-radius box-sizing caption-side color cursor display flex flex-wrap font-family font-size font-style ' +
     'font-variant-numeric font-weight gap grid-area grid-template-columns height line-height margin ' +
-    'max-height max-width min-height min-width opacity overflow overflow-wrap overflow-x padding padding-top ' +
+    'max-height max-width min-height min-width object-fit opacity overflow overflow-wrap overflow-x padding padding-top ' +
     'table-layout text-align unicode-bidi vertical-align white-space width'
   ).split(' ')
 );

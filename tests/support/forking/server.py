@@ -136,6 +136,12 @@ def _prepare() -> None:
     for name in _MODULES:
         with suppress(ImportError):
             import_module(name)
+    with suppress(ImportError):
+        from jupyter_client.connect import LocalPortCache
+
+        # By its file, as `tests` is not on the path of whatever is started here.
+        ports = runpy.run_path(str(Path(__file__).parents[1] / "ports.py"))
+        LocalPortCache.find_available_port = lambda *_: ports["free_port"]()  # type: ignore[method-assign]
     gc.collect()
     gc.freeze()  # or each fork would copy what its collector looks at
 
