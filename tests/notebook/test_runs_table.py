@@ -177,7 +177,7 @@ def test_the_command_line_exports(filled: Filled, capsys: pytest.CaptureFixture[
         assert main(["runs", "--page", "2"]) == 0
         assert "No such page; 3 runs" in capsys.readouterr().out
         assert main(["runs", "--since", "soon"]) == 2
-        assert capsys.readouterr().err.startswith("OptionError: The moment 'soon'")
+        assert capsys.readouterr().err.startswith("OptionError: 'soon' is not an age or date.")
     rows = list(csv.DictReader(io.StringIO((folder / "out.csv").read_text(encoding="utf-8"))))
     assert [row["run_id"] for row in rows] == ids
     assert rows[0]["prompt"] == "'=1+1"
