@@ -93,7 +93,7 @@ def test_inside_of_the_transaction_no_other_file_is_touched(
         there = getattr(module, name)
 
         def call(*args: Any, **options: Any) -> Any:
-            if inside[0]:
+            if inside[0] and args[:1] != (desk.log.path,):
                 touched.append(f"{name} {args[:1]}")
             return there(*args, **options)
 
