@@ -222,7 +222,7 @@ def test_a_lost_answer_is_never_followed_by_a_second_submit(
         with pytest.raises(errors.NotBought) as caught:
             lab.place(engine, prompt, provider)
         assert "--new" in caught.value.todo
-        assert "Nothing was sent now" in caught.value.money
+        assert "nothing was sent now" in caught.value.money
     bought = sorted(job.body["prompt"] for job in lab.sim.ledger)
     assert bought == sorted(prompts), "one job each"
     assert lab.submits() == len(prompts)
