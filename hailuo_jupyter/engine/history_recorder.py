@@ -160,7 +160,7 @@ class HistoryRecorder:
         claimants = {row.run_id: run for row in rivals if (run := lost_request(row.record))} | runs
         job_ids = [row.job_id for row in history.rows if row.job_id is not None]
         matches = match_history(
-            [each.shifted(history.ahead_s) for each in claimants.values()],
+            [each.widened(history.ahead_s) for each in claimants.values()],
             history.rows,
             taken=set(self._log.known_jobs(lost[0].provider, job_ids)),
             by_our_id=self._by_our_id,

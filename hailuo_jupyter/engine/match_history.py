@@ -58,9 +58,16 @@ class LostRequest:
     last: float
     body: Mapping[str, Any] | None = field(default=None, repr=False)
 
-    def shifted(self, seconds: float) -> LostRequest:
-        """Return the same with the times of a clock that is ahead by so many seconds."""
-        return replace(self, first=self.first + seconds, last=self.last + seconds)
+    def widened(self, seconds: float) -> LostRequest:
+        """Return the same, sent by this clock or by one that is ahead by so many seconds.
+
+        It is not known which: the clock here may have been set since the request.
+        """
+        return replace(
+            self,
+            first=min(self.first, self.first + seconds),
+            last=max(self.last, self.last + seconds),
+        )
 
 
 @dataclass(frozen=True)

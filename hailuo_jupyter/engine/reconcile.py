@@ -279,12 +279,12 @@ class Reconciler:
     async def _read_pages(
         self, owned: OwnedLog, dialect: Dialect, rows: list[Row], key: Key
     ) -> History | None:
-        """Read the history's list, for a period by the provider's clock."""
+        """Read the history's list, for a period by this clock and by the provider's."""
         name = dialect.provider.name
         ahead_s = self._ahead_s.get(name, 0.0)
-        now = self._clock.wall() + ahead_s
+        now = self._clock.wall() + max(ahead_s, 0.0)
         since = min((s.first if (s := lost_request(row.record)) else row.created) for row in rows)
-        since += ahead_s
+        since += min(ahead_s, 0.0)
         jobs = {row.job_id for row in rows if row.job_id is not None}
         lost = any(row.job_id is None for row in rows)
         history_rows: list[HistoryRow] = []
