@@ -159,7 +159,9 @@ def _execute(name: str, target: Path, folder: Path, simulator: str) -> list[str]
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
     }
     problems = execute(notebook, settings=settings, environment=environment).problems
-    remarks = embed(notebook, target / notebook.name, settings=settings).remarks
+    done = embed(notebook, target / notebook.name, settings=settings)
+    # A notebook of scripts shows no run in its outputs, which embedding remarks upon.
+    remarks = done.remarks if done.clips else ()
     return [f"{name}: {each}" for each in (*problems, *remarks)]
 
 
