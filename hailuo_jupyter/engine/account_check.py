@@ -210,7 +210,7 @@ async def _ask_once(task: RunTask) -> Account | None:
 
 def _unknown(task: RunTask) -> WaitsForItsKey:
     return WaitsForItsKey(
-        f"This clip needs another key than your {task.provider.title} one.",
+        f"This clip needs another key: your {task.provider.title} key can't access it.",
         money="It stays paid for; nothing was changed.",
         todo=f"Set the key that bought it ({task.provider.key_variables[0]}); '%hailuo resume' checks it.",
     )

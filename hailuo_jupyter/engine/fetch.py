@@ -320,7 +320,7 @@ def _given_up(
 ) -> ClipError:
     why = f" The last attempt failed: {problem.what}" if problem else ""
     return ClipError(
-        f"No download in {passed / 60:.0f} minutes, and {task.provider.title} keeps clips no longer."
+        f"The download failed for {passed / 60:.0f} minutes, longer than {task.provider.title} keeps clips."
         f"{why}{ways.words}",
         money=f"You were charged; the clip may still be there.{kept}",
         todo="Run '%hailuo resume' to try again, or check the provider's history.",

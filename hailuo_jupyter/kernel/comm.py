@@ -12,7 +12,6 @@ each notebook lacks is in `open_notebooks`.
 from __future__ import annotations
 
 import contextvars
-import json
 import logging
 import sys
 import time
@@ -43,7 +42,6 @@ from hailuo_jupyter.kernel.context import CellContext, Frontend
 from hailuo_jupyter.kernel.frontends import Host
 from hailuo_jupyter.kernel.open_notebooks import Draw, OpenNotebooks, located
 from hailuo_jupyter.kernel.session import SessionState, session
-from hailuo_jupyter.links import shared
 from hailuo_jupyter.settings import Hailuo
 from hailuo_jupyter.states import BOUGHT, SETTLED
 
@@ -321,23 +319,23 @@ class SyncComm:
             self._in_turn(lambda: self._send_run(row))
 
     def _send_run(self, row: Row) -> None:
+        waiting = self._waiting_page(row)
         for content in self._open.news(row, self._engine):
+            if waiting is not None and content["notebook"] == row.notebook_id:
+                self._send("welcome", client=waiting, can=CAN, **content)
             self._send("news", client=None, **content)
-        self._welcome_early(row)
 
-    def _welcome_early(self, row: Row) -> None:
-        """Send the first run to its page if the page's hello is not read yet.
+    def _waiting_page(self, row: Row) -> str | None:
+        """Return the page that is to hear of its first run before its hello is read; None if none is.
 
         With Run All the hello waits behind all cells, also behind one that waits for the clip. Until
         then a new notebook has no id, by which its page could know that the news is for it.
         """
         client = context.session_of(row.notebook_id) if row.notebook_id else None
         if client is None or client in self._notebooks or client in self._welcomed:
-            return
+            return None
         self._welcomed.add(client)
-        record = shared(json.loads(row.record_json))
-        content = {"notebook": row.notebook_id, "records": [record], "bundles": []}
-        self._send("welcome", client=client, can=CAN, **content)
+        return client
 
     def _rate(self, client: str, message: Rate) -> None:
         """Save a rating; every view of the run receives its new record."""

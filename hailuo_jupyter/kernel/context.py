@@ -99,7 +99,7 @@ class Sessions(SessionState):
             return any(each.source is IdentitySource.FRONT_END for each in self._known.values())
 
     def session_of(self, notebook_id: str) -> str | None:
-        """Return the one session whose notebook has an id and a file; None if there are several."""
+        """Return the only session whose notebook has this id, and a file; else None."""
         with self._lock:
             found = [
                 session
@@ -290,8 +290,8 @@ def session_of(notebook_id: str) -> str | None:
     Returns
     -------
     str or None
-        None if there is none, or several: without a hello, those of other notebooks on this kernel
-        are taken for the one that the kernel was started for.
+        None if there is none, or several: before its hello, every page of this kernel counts as one
+        of the notebook that the kernel was started for.
     """
     return _sessions().session_of(notebook_id)
 

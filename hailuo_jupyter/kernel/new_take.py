@@ -58,8 +58,8 @@ def _quoted(source: str, record: Record | None, ip: Any) -> dict[str, Any]:
     changes = None if record is None else _changes(submission, record)
     # Another take was asked for only of the request that is shown. Any other one is bought as by
     # running the cell, since the notebook may have its clip: of another take, or from another cell.
-    anew = changes == ""
-    submission = replace(submission, new=anew or submission.new)
+    another_take = changes == ""
+    submission = replace(submission, new=another_take or submission.new)
     agreed = Quote.of(submission)
     return {
         "problem": "",

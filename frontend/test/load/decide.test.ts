@@ -43,7 +43,7 @@ test('at a kernel start only a trusted notebook with a run loads', () => {
   assert.ok(!mayLoad({ ...TRUSTED, showsRun: false }));
 });
 
-test('a cell that the user inserts stands for a run, but not for trust', () => {
+test('an inserted cell counts as showing a run, but not as trusted', () => {
   const asked = { ...TRUSTED, showsRun: false, isAsked: true };
   assert.ok(mayLoad(asked));
   assert.ok(!mayLoad({ ...asked, trusted: false }));

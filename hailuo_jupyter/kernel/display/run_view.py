@@ -187,7 +187,7 @@ def clip_view(
     relative, file = _inside(path, base), clip_file(path, clip)
     there = file.usable
     sidecar = _inside(path.with_name(sidecar_name(row.record.file_stem)), base)
-    # Of a folder elsewhere its name alone: an output travels, and is to tell nobody how a disk is laid out.
+    # Only the name of a folder elsewhere: outputs travel, and should not reveal how a disk is laid out.
     outside = "" if base is None else "…/"
     name = escape_control(relative or f"{outside}{path.parent.name}/{path.name}")
     absent = ""

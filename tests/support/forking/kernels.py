@@ -40,7 +40,7 @@ class ForkingProvisioner(LocalProvisioner):
 
 
 def fork_kernels() -> None:
-    """Make the kernel managers created from now on fork their kernels, and choose ports nobody takes."""
+    """Fork the kernels of managers created from now on, on ports that nothing else takes."""
     if sys.platform != "linux":
         return
     LocalPortCache.find_available_port = lambda *_: free_port()  # type: ignore[method-assign]
